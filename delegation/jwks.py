@@ -1,0 +1,117 @@
+"""Somebody else's public keys, fetched from their `jwks_uri` and kept (RFC 7517 §5)."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import httpx2
+from jwt import PyJWK
+from jwt.exceptions import PyJWKError
+
+from delegation.clock import Clock, utc_now
+
+_FRESH: Final = timedelta(minutes=5)
+"""How long keys serve without a look at their source; a removed key dies within this time."""
+_LAST_GOOD: Final = timedelta(hours=1)
+"""How long keys serve while their source does not answer; after this the answer is no."""
+_BETWEEN_FETCHES: Final = timedelta(seconds=5)
+_BETWEEN_FAILURES: Final = timedelta(seconds=1)
+_MAX_BYTES: Final = 64 * 1024
+_TIMEOUT_SECONDS: Final = 3.0
+
+
+class KeysUnavailable(Exception):
+    """No usable keys: nothing can be verified, so nothing may be allowed."""
+
+
+class UnknownKey(Exception):
+    """The source has no such key."""
+
+
+class RemoteKeySet:
+    """The keys at one `jwks_uri`.
+
+    An unknown `kid` causes one fetch, and at most one every five seconds whatever callers send. A failed
+    fetch forgets nothing: the last good keys serve for an hour.
+    """
+
+    def __init__(self, jwks_uri: str, http: httpx2.AsyncClient, clock: Clock = utc_now) -> None:
+        self.jwks_uri = jwks_uri
+        self._http = http
+        self._clock = clock
+        self._keys: dict[str, PyJWK] = {}
+        self._fetched_at: datetime | None = None
+        self._next_fetch_at: datetime | None = None
+        self._one_fetch = asyncio.Lock()
+
+    async def key(self, kid: str) -> PyJWK:
+        """Return the key with this id.
+
+        Raises:
+            UnknownKey: the source was asked and does not have it.
+            KeysUnavailable: there are no keys that may still be relied on.
+        """
+        if kid not in self._keys or not self._younger_than(_FRESH):
+            await self._fetch_if_due(kid)
+        if not self._younger_than(_LAST_GOOD):
+            raise KeysUnavailable(f"the keys at {self.jwks_uri} cannot be had")
+        if kid not in self._keys:
+            raise UnknownKey("no key with this kid")
+        return self._keys[kid]
+
+    async def ready(self) -> bool:
+        """Tell whether there are keys to verify with, fetching them if need be."""
+        if not self._younger_than(_FRESH):
+            await self._fetch_if_due(None)
+        return bool(self._keys) and self._younger_than(_LAST_GOOD)
+
+    def _younger_than(self, age: timedelta) -> bool:
+        return self._fetched_at is not None and self._clock() - self._fetched_at < age
+
+    async def _fetch_if_due(self, kid: str | None) -> None:
+        async with self._one_fetch:
+            if kid in self._keys and self._younger_than(_FRESH):
+                return
+            now = self._clock()
+            if self._next_fetch_at is not None and now < self._next_fetch_at:
+                return
+            self._next_fetch_at = now + _BETWEEN_FAILURES
+            keys = await self._fetch()
+            if keys:
+                self._keys, self._fetched_at = keys, now
+                self._next_fetch_at = now + _BETWEEN_FETCHES
+
+    async def _fetch(self) -> dict[str, PyJWK]:
+        try:
+            async with self._http.stream(
+                "GET", self.jwks_uri, follow_redirects=False, timeout=_TIMEOUT_SECONDS
+            ) as response:
+                body = b""
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > _MAX_BYTES:
+                        return {}
+            return _usable_keys(httpx2.Response(response.status_code, content=body))
+        except (httpx2.HTTPError, ValueError):
+            return {}
+
+
+def _usable_keys(response: httpx2.Response) -> dict[str, PyJWK]:
+    """Return the asymmetric signature keys of a JWK set by `kid`; what cannot be used is passed over."""
+    document = response.json() if response.status_code == httpx2.codes.OK else None
+    entries = document.get("keys") if isinstance(document, dict) else None
+    keys = [_usable_key(entry) for entry in entries] if isinstance(entries, list) else []
+    return {key.key_id: key for key in keys if key is not None and key.key_id is not None}
+
+
+def _usable_key(entry: object) -> PyJWK | None:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("kid"), str):
+        return None
+    if entry.get("kty") not in {"EC", "RSA", "OKP"} or entry.get("use", "sig") != "sig":
+        return None
+    public: dict[str, Any] = {name: value for name, value in entry.items() if name != "d"}
+    try:
+        return PyJWK.from_dict(public)
+    except PyJWKError:
+        return None

@@ -1,0 +1,74 @@
+"""The audit record: every permit and every deny, in every service, in one shape."""
+
+import json
+import secrets
+import sys
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from delegation.clock import utc_now
+from delegation.token import AccessToken
+from delegation.trace import current_trace_id
+
+Decision = Literal["permit", "deny"]
+
+
+def new_decision_id() -> str:
+    """Return a new decision id: 32 hex digits."""
+    return secrets.token_hex(16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One decision: who asked for what under whose authority, and what was answered.
+
+    `step` is the number of the documented flow, 1 to 6. `act` is the actor chain, the current actor first.
+    `resource` is what the operation touched, e.g. a path. Nothing in here is ever a token, a password, a key
+    or a message text.
+    """
+
+    service: str
+    step: int
+    decision: Decision
+    reason: str
+    operation: str
+    resource: str | None = None
+    sub: str | None = None
+    act: tuple[str, ...] = ()
+    client_id: str | None = None
+    aud: tuple[str, ...] = ()
+    scope: str = ""
+    jti: str | None = None
+    decision_id: str = field(default_factory=new_decision_id)
+    trace_id: str = field(default_factory=current_trace_id)
+    time: datetime = field(default_factory=utc_now)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the record as JSON values; the time is ISO 8601 in UTC."""
+        return asdict(self) | {
+            "time": self.time.isoformat(timespec="microseconds"),
+            "act": list(self.act),
+            "aud": list(self.aud),
+        }
+
+
+def of_token(token: AccessToken | None) -> dict[str, Any]:
+    """Return the record's fields that a verified token fills; none for None."""
+    if token is None:
+        return {}
+    return {
+        "sub": token.subject,
+        "act": token.actors,
+        "client_id": token.client_id,
+        "aud": token.audience,
+        "scope": str(token.scope),
+        "jti": token.jti,
+    }
+
+
+def print_record(record: Record) -> None:
+    """Write the record to standard output as one JSON line."""
+    # One write, so that lines of concurrent writers do not mix.
+    sys.stdout.write(json.dumps(record.as_dict(), separators=(",", ":")) + "\n")
+    sys.stdout.flush()

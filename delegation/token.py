@@ -1,0 +1,83 @@
+"""Access tokens as types. Past the verifier there is no claims dictionary any more."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from delegation.scope import Scope
+
+MAX_ACTOR_DEPTH: Final = 4
+"""How many actors a chain may name: a bound on what a verifier has to read, not a limit of RFC 8693."""
+
+_MAX_IDENTIFIER_LENGTH: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: the current actor, and behind it the actor that it was delegated by (RFC 8693 §4.1)."""
+
+    sub: str
+    act: "Actor | None" = None
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """Return every actor's identifier, the current one first."""
+        return (self.sub, *(self.act.chain if self.act else ()))
+
+    def as_claim(self) -> dict[str, Any]:
+        """Return the value of the `act` claim."""
+        return {"sub": self.sub} | ({"act": self.act.as_claim()} if self.act else {})
+
+    @classmethod
+    def from_claim(cls, claim: object, depth: int = 1) -> "Actor":
+        """Read an `act` claim.
+
+        Only `sub` and `act` are read; RFC 8693 §4.1 gives `exp`, `nbf` and `aud` no meaning in here.
+
+        Raises:
+            ValueError: not an object with a string `sub`, or more than `MAX_ACTOR_DEPTH` actors.
+        """
+        if depth > MAX_ACTOR_DEPTH:
+            raise ValueError(f"act names more than {MAX_ACTOR_DEPTH} actors")
+        if not isinstance(claim, dict):
+            raise ValueError("act must be an object")
+        sub = claim.get("sub")
+        if not isinstance(sub, str) or not 0 < len(sub) <= _MAX_IDENTIFIER_LENGTH:
+            raise ValueError("act must have a string sub")
+        prior = cls.from_claim(claim["act"], depth + 1) if "act" in claim else None
+        return cls(sub, prior)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A verified JWT access token (RFC 9068 §2.2).
+
+    Times are aware UTC. `may_act` is the actor that the subject allows (RFC 8693 §4.4).
+    """
+
+    issuer: str
+    subject: str
+    audience: tuple[str, ...]
+    client_id: str
+    scope: Scope
+    jti: str
+    issued_at: datetime
+    expires_at: datetime
+    may_act: str | None = None
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """Return who acts for the subject, the current actor first; nobody here."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegationToken(AccessToken):
+    """An access token under which `act.sub` acts for `subject` (RFC 8693 §4.1)."""
+
+    act: Actor
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """Return who acts for the subject, the current actor first."""
+        return self.act.chain
