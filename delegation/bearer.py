@@ -20,7 +20,7 @@ class BearerError(Exception):
         self.description = description
         self.scope = scope
 
-    def challenge(self, resource_metadata: str) -> str:
+    def challenge(self, resource_metadata: str | None = None) -> str:
         """Return the `WWW-Authenticate` value; `resource_metadata` is its address (RFC 9728 §5.1)."""
         parameters = {
             "error": self.error,

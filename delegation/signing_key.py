@@ -28,6 +28,7 @@ class SigningKey:
             "use": "sig",
             "alg": ALGORITHM,
         }
+        self.public = jwt.PyJWK(self.public_jwk)
 
     @classmethod
     def generate(cls) -> Self:

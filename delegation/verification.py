@@ -55,11 +55,9 @@ class TokenVerifier:
         kid = key_id(encoded, self._algorithms)
         try:
             key = await self.keys.key(kid)
-            claims = jwt.decode(encoded, key, algorithms=list(self._algorithms), options=_SIGNATURE_ONLY)
         except UnknownKey as error:
             raise InvalidToken("The token is signed with a key that the issuer does not have.") from error
-        except InvalidTokenError as error:
-            raise InvalidToken("The token's signature is not valid.") from error
+        claims = signed_claims(encoded, key, self._algorithms)
         return access_token(claims, self.issuer, self.audience, self._clock())
 
 
@@ -100,6 +98,18 @@ def key_id(encoded: str, algorithms: tuple[str, ...]) -> str:
     if not isinstance(kid, str) or not 0 < len(kid) <= _MAX_KID_LENGTH:
         raise InvalidToken("The token does not say which key signed it.")
     return kid
+
+
+def signed_claims(encoded: str, key: jwt.PyJWK, algorithms: tuple[str, ...]) -> dict[str, Any]:
+    """Return the claims of a token that this key signed; every claim is still to be checked.
+
+    Raises:
+        InvalidToken: the signature is not valid.
+    """
+    try:
+        return jwt.decode(encoded, key, algorithms=list(algorithms), options=_SIGNATURE_ONLY)
+    except InvalidTokenError as error:
+        raise InvalidToken("The token's signature is not valid.") from error
 
 
 def access_token(

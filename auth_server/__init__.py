@@ -1,0 +1,1 @@
+"""The authorization server: OpenID provider, and token exchange for agents."""

@@ -1,0 +1,118 @@
+"""The authorization server, wired together: `uvicorn auth_server.app:create_app --factory`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import httpx2
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from auth_server import authorize, consent, end_session, endpoints, own_interfaces, sign_on
+from auth_server.audit import transaction
+from auth_server.authorization_code import AuthorizationCodeGrant, IdToken, ResourceIndicators, S256Challenge
+from auth_server.authorization_server import AuthorizationServer
+from auth_server.client_credentials import ClientCredentialsGrant
+from auth_server.clients import Client, registered_clients
+from auth_server.context import Context
+from auth_server.csrf import CsrfProtection
+from auth_server.demo_customers import seed_customers
+from auth_server.expiry import remove_expired_regularly
+from auth_server.failures import register_failures
+from auth_server.introspection import IntrospectionEndpoint
+from auth_server.passwords import Passwords
+from auth_server.private_key_jwt import PrivateKeyJwt
+from auth_server.refresh_token import RefreshTokenGrant
+from auth_server.revocation import RevocationEndpoint
+from auth_server.settings import Settings
+from auth_server.signing_keys import SigningKeys
+from auth_server.tables import Base
+from auth_server.token_exchange import TokenExchangeGrant
+from auth_server.tokens import TokenIssuer
+from delegation.clock import Clock, utc_now
+from delegation.database import open_database
+from delegation.health import Check, NotReady, health_routes
+from delegation.jwks import RemoteKeySet
+from delegation.trace import TraceMiddleware
+
+_HERE = Path(__file__).parent
+
+
+def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> FastAPI:
+    """Return the application; settings come from the environment unless given."""
+    settings = settings or Settings()
+    http = httpx2.AsyncClient()
+    context = _context(settings, clock, http)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        expiry = asyncio.create_task(remove_expired_regularly(context))
+        yield
+        expiry.cancel()
+        with suppress(asyncio.CancelledError, SQLAlchemyError):
+            await expiry
+        await http.aclose()
+        context.engine.dispose()
+
+    app = FastAPI(title="Authorization server", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.context = context
+    for module in (authorize, sign_on, consent, end_session, endpoints, own_interfaces):
+        app.include_router(module.router)
+    app.router.routes.extend(health_routes({"database": _database_check(context.engine)}))
+    app.mount("/static", StaticFiles(directory=_HERE / "static"))
+    app.add_middleware(TraceMiddleware)
+    register_failures(app, context)
+    return app
+
+
+def _context(settings: Settings, clock: Clock, http: httpx2.AsyncClient) -> Context:
+    engine = open_database(settings.database_url, settings.data_dir / "auth_server.db")
+    Base.metadata.create_all(engine)
+    passwords = Passwords()
+    with transaction(engine) as db:
+        seed_customers(db, settings.demo_password, passwords)
+    clients = registered_clients(settings)
+    return Context(
+        settings=settings,
+        engine=engine,
+        clients=clients,
+        server=_server(settings, clients, clock, http),
+        passwords=passwords,
+        csrf=CsrfProtection(settings.data_dir / "csrf.key", secure=settings.issuer.startswith("https:")),
+        templates=Jinja2Templates(directory=_HERE / "templates"),
+        clock=clock,
+    )
+
+
+def _server(
+    settings: Settings, clients: Mapping[str, Client], clock: Clock, http: httpx2.AsyncClient
+) -> AuthorizationServer:
+    tokens = TokenIssuer(settings.issuer, SigningKeys(settings.data_dir / "keys", clock))
+    client_keys = {name: RemoteKeySet(client.jwks_uri, http, clock) for name, client in clients.items()}
+    server = AuthorizationServer(settings, clients, tokens, PrivateKeyJwt(settings.issuer, client_keys))
+    server.register_grant(AuthorizationCodeGrant, [S256Challenge(), ResourceIndicators(), IdToken(server)])
+    server.register_grant(RefreshTokenGrant)
+    server.register_grant(ClientCredentialsGrant)
+    server.register_grant(TokenExchangeGrant)
+    server.register_endpoint(IntrospectionEndpoint)
+    server.register_endpoint(RevocationEndpoint)
+    server.register_endpoint(end_session.EndSessionEndpoint)
+    return server
+
+
+def _database_check(engine: Engine) -> Check:
+    def select_one() -> None:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    async def check() -> None:
+        try:
+            await asyncio.to_thread(select_one)
+        except SQLAlchemyError as error:
+            raise NotReady("the database does not answer; check DATABASE_URL and DATA_DIR") from error
+
+    return check

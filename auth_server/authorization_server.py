@@ -1,0 +1,146 @@
+"""Authlib's authorization server, fitted to FastAPI, to our clients and to our records."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from authlib.oauth2 import OAuth2Error, OAuth2Request
+from authlib.oauth2.rfc6749 import AuthorizationServer as AuthlibServer
+from starlette.responses import Response
+
+from auth_server.audit import record
+from auth_server.clients import Client
+from auth_server.oauth_errors import InvalidClient
+from auth_server.oauth_request import ServerRequest
+from auth_server.private_key_jwt import PrivateKeyJwt
+from auth_server.scopes import SUPPORTED
+from auth_server.settings import Settings
+from auth_server.tokens import TokenIssuer
+from delegation.record import Decision, of_token
+from delegation.scope import Scope
+from delegation.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
+
+NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+_STEPS: Final = {
+    "authorization_code": (1, "token.authorization_code"),
+    "refresh_token": (1, "token.refresh"),
+    "client_credentials": (3, "token.actor"),
+    TOKEN_EXCHANGE: (4, "token.exchange"),
+}
+"""Each grant's step in the documented flow, and the operation that its record names."""
+
+
+@dataclass
+class ServerResponse:
+    """Status, body and headers of an answer; `location` is where a redirect leads."""
+
+    status: int
+    body: Mapping[str, Any] | str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def location(self) -> str | None:
+        """Return where the answer redirects to."""
+        return self.headers.get("Location")
+
+    @location.setter
+    def location(self, value: str) -> None:
+        self.headers["Location"] = value
+
+    def as_http(self) -> Response:
+        """Return the answer as HTTP; never kept by a cache (RFC 6749 §5.1)."""
+        headers = self.headers | NO_STORE
+        if isinstance(self.body, str):
+            return Response(self.body, self.status, headers)
+        content = json.dumps(self.body, separators=(",", ":"))
+        return Response(content, self.status, headers | {"Content-Type": "application/json"})
+
+
+class AuthorizationServer(AuthlibServer):
+    """The grants and endpoints of this server; which they are is said in `app.py`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clients: Mapping[str, Client],
+        tokens: TokenIssuer,
+        client_authentication: PrivateKeyJwt,
+    ) -> None:
+        super().__init__(scopes_supported=SUPPORTED)
+        self.settings = settings
+        self.clients = clients
+        self.tokens = tokens
+        self._client_authentication = client_authentication
+
+    def query_client(self, client_id: str) -> Client | None:
+        """Return the registered client, or None."""
+        return self.clients.get(client_id)
+
+    def authenticate_client(
+        self, request: OAuth2Request, methods: Collection[str], endpoint: str = "token"
+    ) -> Client:
+        """Return the client that made the request; the one method is `private_key_jwt`.
+
+        Raises:
+            InvalidClient: it did not authenticate, or wrongly (RFC 6749 §5.2).
+        """
+        client = self._client_authentication(self.query_client, request)
+        if client is None:
+            raise InvalidClient("client authentication is missing: send client_assertion (private_key_jwt)")
+        request.client = client
+        return client
+
+    def create_oauth2_request(self, request: ServerRequest) -> ServerRequest:
+        """Return the request: our routes make it in Authlib's form at once."""
+        return request
+
+    def handle_response(self, status: int, body: Any, headers: Collection[tuple[str, str]]) -> ServerResponse:
+        """Return Authlib's answer as a value."""
+        kept = {name: value for name, value in headers if name.lower() not in {"content-type", "pragma"}}
+        return ServerResponse(status, dict(body) if isinstance(body, list) else body, kept)
+
+    def handle_error_response(self, request: OAuth2Request, error: OAuth2Error) -> ServerResponse:
+        """Return an error in its wire form."""
+        return self.handle_response(*error())
+
+    def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
+        """Do nothing: nobody here listens to Authlib's signals."""
+
+    def save_token(self, token: Mapping[str, Any], request: OAuth2Request) -> None:
+        """Do nothing: a token is kept where it is issued (`TokenIssuer.issue`)."""
+
+    def create_token_response(self, request: ServerRequest) -> ServerResponse:
+        """Answer a token request, and record the decision: step 1 for the app's tokens, 4 for the agent's."""
+        try:
+            grant = self.get_token_grant(request)
+            grant.validate_token_request()
+            response = self.handle_response(*grant.create_token_response())
+        except OAuth2Error as error:
+            # The class's or our own description: Authlib's `get_error_description` may quote the request.
+            self._record(request, "deny", f"{error.error}: {error.description or 'not supported'}")
+            return self.handle_error_response(request, error)
+        self._record(request, "permit", "every rule of the grant holds")
+        return response
+
+    def answer(self, endpoint: str, request: ServerRequest) -> ServerResponse:
+        """Answer a request at one of the registered endpoints."""
+        response: ServerResponse = self.create_endpoint_response(endpoint, request)
+        return response
+
+    def _record(self, request: ServerRequest, decision: Decision, reason: str) -> None:
+        step, operation = _STEPS.get(request.payload.grant_type, (4, "token.unknown_grant"))
+        fields = of_token(request.principal)
+        if request.client is not None:
+            fields["client_id"] = request.client.client_id
+        if decision == "deny" and operation == "token.exchange":
+            # What was asked for, by whom: only names that this server knows, whatever the request says.
+            known = [a for a in request.all("resource") + request.all("audience") if self._is_resource(a)]
+            asked = Scope(request.payload.data.get("scope", "").split()) & SUPPORTED
+            actor = (request.client.client_id,) if request.client is not None else ()
+            fields |= {"aud": tuple(known), "scope": str(asked), "act": actor}
+        record(request.db, step, decision, reason, operation, time=request.now, **fields)
+
+    def _is_resource(self, name: str) -> bool:
+        return any(name in client.resources for client in self.clients.values())

@@ -1,0 +1,113 @@
+"""The authorization endpoint (RFC 6749 §3.1): asks for sign-on and consent where they are missing. Step 1."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from authlib.common.urls import add_params_to_uri
+from authlib.oauth2 import OAuth2Error
+from authlib.oidc.core.errors import LoginRequiredError
+from fastapi import APIRouter, Request, Response
+
+from auth_server.authorization_code import AuthorizationCodeGrant
+from auth_server.authorization_server import ServerResponse
+from auth_server.browser_session import current_session
+from auth_server.consent_page import agent_to_consent_to, consent_page
+from auth_server.context import Context, Form, InContext
+from auth_server.documented import PAGE
+from auth_server.oauth_errors import ConsentRequired
+from auth_server.oauth_request import Parameters, ServerRequest, parse_parameters
+from auth_server.pages import error_page, sign_on_page
+from auth_server.tables import SignOnSession
+
+router = APIRouter(tags=["sign-on"])
+
+
+@router.get("/authorize", responses=PAGE)
+def authorize(request: Request, context: InContext) -> Response:
+    """Begin a sign-on: answers with a page, or with a redirect to the client."""
+    try:
+        parameters = parse_parameters(request.url.query)
+    except OAuth2Error as error:
+        return error_page(context, request, 400, "This sign-on link does not work", _sentence(error))
+    return _answer(context, request, parameters)
+
+
+@router.post("/authorize", responses=PAGE)
+def authorize_by_form(request: Request, form: Form, context: InContext) -> Response:
+    """Begin a sign-on, with the parameters in a form (OpenID Connect Core §3.1.2.1)."""
+    return _answer(context, request, form)
+
+
+def _answer(context: Context, request: Request, parameters: Parameters) -> Response:
+    with context.transaction() as db:
+        oauth_request = context.request(db, "GET", "/authorize", parameters)
+        session = current_session(db, request, context.settings, oauth_request.now)
+        try:
+            grant = context.server.get_consent_grant(oauth_request, session)
+            missing = _missing(context, oauth_request, grant.redirect_uri, session)
+        except OAuth2Error as error:
+            return refuse(context, request, error, oauth_request)
+        query = urlencode(parameters)
+        if missing == "sign-on" or session is None:
+            return sign_on_page(context, request, query, grant.redirect_uri)
+        if missing == "consent":
+            return consent_page(context, request, oauth_request, session, query)
+        return finish(context, oauth_request, grant, session)
+
+
+def _missing(
+    context: Context, request: ServerRequest, redirect_uri: str, session: SignOnSession | None
+) -> str | None:
+    """Say what must be asked of the customer first; raise when the request forbids to ask."""
+    prompts = frozenset(request.payload.data.get("prompt", "").split())
+    if session is None or must_sign_on_again(
+        prompts, request.payload.data.get("max_age"), session, request.now
+    ):
+        if "none" in prompts:
+            raise LoginRequiredError(redirect_uri=redirect_uri, state=request.payload.state)
+        return "sign-on"
+    if agent_to_consent_to(context, request, session, ask_again="consent" in prompts):
+        if "none" in prompts:
+            raise ConsentRequired(redirect_uri=redirect_uri, state=request.payload.state)
+        return "consent"
+    return None
+
+
+def must_sign_on_again(
+    prompts: Collection[str], max_age: str | None, session: SignOnSession, now: datetime
+) -> bool:
+    """Tell whether the request wants a fresh sign-on (OpenID Connect Core §3.1.2.1)."""
+    if {"login", "select_account"} & set(prompts):
+        return True
+    if max_age is None or not max_age.isdecimal() or len(max_age) > 9:
+        return False
+    return now - session.signed_on_at > timedelta(seconds=int(max_age))
+
+
+def finish(
+    context: Context, oauth_request: ServerRequest, grant: AuthorizationCodeGrant, session: SignOnSession
+) -> Response:
+    """Answer the client with a code."""
+    answer = context.server.create_authorization_response(oauth_request, grant_user=session, grant=grant)
+    return _with_issuer(context, answer).as_http()
+
+
+def refuse(context: Context, request: Request, error: OAuth2Error, oauth_request: ServerRequest) -> Response:
+    """Tell the client what is wrong, or the person when the client cannot be trusted with it."""
+    answer = context.server.handle_error_response(oauth_request, error)
+    if answer.location is None:
+        return error_page(context, request, 400, "This sign-on link does not work", _sentence(error))
+    return _with_issuer(context, answer).as_http()
+
+
+def _with_issuer(context: Context, answer: ServerResponse) -> ServerResponse:
+    """Add `iss` (RFC 9207 §2); and let a POST be followed by a GET (RFC 9700 §4.12)."""
+    if answer.location is not None:
+        answer.location = add_params_to_uri(answer.location, {"iss": context.settings.issuer})
+        answer.status = 303
+    return answer
+
+
+def _sentence(error: OAuth2Error) -> str:
+    return f"The application sent a bad request ({error.error}: {error.get_error_description()})."

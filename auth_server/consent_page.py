@@ -1,0 +1,78 @@
+"""The consent page: which agent, whose, may do what, until when. The customer may allow less than asked."""
+
+from datetime import timedelta
+
+from fastapi import Request, Response
+
+from auth_server.clients import Agent
+from auth_server.context import Context
+from auth_server.delegation_grants import grant_in_force
+from auth_server.oauth_errors import InvalidTarget
+from auth_server.oauth_request import ServerRequest
+from auth_server.pages import page
+from auth_server.scopes import DESCRIPTIONS, TRANSFER
+from auth_server.tables import SignOnSession
+from delegation.scope import Scope
+
+
+def requested_agent(context: Context, request: ServerRequest) -> Agent | None:
+    """Return the agent that the request wants to be allowed to act, if any.
+
+    Raises:
+        InvalidTarget: there are several; a customer decides on one at a time.
+    """
+    clients = (context.clients.get(resource) for resource in set(request.all("resource")))
+    agents = [client for client in clients if isinstance(client, Agent)]
+    if len(agents) > 1:
+        raise InvalidTarget("ask for one agent at a time", redirect_uri=request.payload.redirect_uri)
+    return agents[0] if agents and asked_scope(request, agents[0]) else None
+
+
+def asked_scope(request: ServerRequest, agent: Agent) -> Scope:
+    """Return what the request asks the customer to allow the agent."""
+    most = request.known_client.resources[agent.client_id] & Scope().union(*agent.delegable.values())
+    return most & Scope.parse(request.scope)
+
+
+def agent_to_consent_to(
+    context: Context, request: ServerRequest, session: SignOnSession, *, ask_again: bool
+) -> Agent | None:
+    """Return the agent that the customer has to decide on now, if any."""
+    agent = requested_agent(context, request)
+    if agent is None or ask_again:
+        return agent
+    return None if grant_in_force(request.db, session.sub, agent.client_id, request.now) else agent
+
+
+def consent_page(
+    context: Context,
+    request: Request,
+    oauth_request: ServerRequest,
+    session: SignOnSession,
+    query: str,
+    status: int = 200,
+    message: str = "",
+) -> Response:
+    """Render the page. What moves money is never ticked beforehand; the customer's earlier choice is."""
+    agent = requested_agent(context, oauth_request)
+    if agent is None:
+        raise InvalidTarget("no agent is asked for")
+    asked = asked_scope(oauth_request, agent)
+    grant = grant_in_force(oauth_request.db, session.sub, agent.client_id, oauth_request.now)
+    ticked = Scope.parse(grant.scope) if grant else asked - TRANSFER
+    return page(
+        context,
+        request,
+        "consent.html",
+        status,
+        oauth_request.payload.redirect_uri,
+        action=f"/consent?{query}",
+        message=message,
+        agent=agent,
+        app=oauth_request.client,
+        customer=session.sub,
+        sid=session.sid,
+        permissions=[(name, text, name in ticked) for name, text in DESCRIPTIONS.items() if name in asked],
+        has_grant=grant is not None,
+        until=oauth_request.now + timedelta(days=context.settings.grant_days),
+    )

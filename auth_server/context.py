@@ -1,0 +1,58 @@
+"""What the routes share: made once in `app.py`, read everywhere."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.templating import Jinja2Templates
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from auth_server.audit import transaction
+from auth_server.authorization_server import AuthorizationServer
+from auth_server.clients import Client
+from auth_server.csrf import CsrfProtection
+from auth_server.oauth_request import Parameters, ServerRequest, form_parameters
+from auth_server.passwords import Passwords
+from auth_server.settings import Settings
+from delegation.clock import Clock
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts of the running authorization server."""
+
+    settings: Settings
+    engine: Engine
+    clients: Mapping[str, Client]
+    server: AuthorizationServer
+    passwords: Passwords
+    csrf: CsrfProtection
+    templates: Jinja2Templates
+    clock: Clock
+
+    def now(self) -> datetime:
+        """Return the current time, aware UTC."""
+        return self.clock()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Run one transaction."""
+        with transaction(self.engine) as db:
+            yield db
+
+    def request(self, db: Session, method: str, path: str, parameters: Parameters) -> ServerRequest:
+        """Return a request in Authlib's form. Its address is the issuer's, whatever host a caller named."""
+        return ServerRequest(method, self.settings.issuer + path, parameters, db, self.now())
+
+
+def _context(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+InContext = Annotated[Context, Depends(_context)]
+Form = Annotated[list[tuple[str, str]], Depends(form_parameters)]

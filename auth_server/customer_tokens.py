@@ -1,0 +1,95 @@
+"""The tokens that a sign-on yields, one audience each: subject token, app token, the server's own."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from authlib.oauth2.rfc6749 import InvalidScopeError
+from authlib.oauth2.rfc6749.grants import BaseGrant
+
+from auth_server.authorization_server import AuthorizationServer
+from auth_server.clients import Agent
+from auth_server.delegation_grants import grant_in_force
+from auth_server.oauth_errors import InvalidTarget
+from auth_server.oauth_request import ServerRequest
+from auth_server.resource_indicator import one_resource
+from auth_server.tables import AuthorizationCode, RefreshToken, hashed
+from auth_server.tokens import APP_TOKEN_LIFE, SUBJECT_TOKEN_LIFE, TokenContent
+from delegation.scope import Scope
+
+
+class CustomerTokenGrant(BaseGrant):
+    """What the authorization code grant and the refresh token grant have in common."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = ("private_key_jwt",)
+    request: ServerRequest
+    server: AuthorizationServer
+
+    def generate_token(self, *_args: Any, **_kwargs: Any) -> dict[str, Any]:
+        """Issue an access token for the one resource asked for, and the next refresh token."""
+        origin = self.request.authorization_code or self.request.refresh_token
+        content = self._content(origin)
+        encoded, token = self.server.tokens.issue(self.request.db, content, self.request.now)
+        self.request.principal = token
+        return {
+            "access_token": encoded,
+            "token_type": "Bearer",
+            "expires_in": int((content.expires_at - self.request.now).total_seconds()),
+            "scope": str(content.scope),
+            "refresh_token": self._next_refresh_token(origin),
+        }
+
+    def _content(self, origin: AuthorizationCode | RefreshToken) -> TokenContent:
+        """Decide what the token says.
+
+        Raises:
+            InvalidTarget: the sign-on was not for this resource, or the customer allows the agent nothing.
+            InvalidScopeError: nothing of the scope asked for may be had there.
+        """
+        issuer = self.server.settings.issuer
+        resource = one_resource(self.request.all("resource"), origin.resources, default=issuer)
+        most = self.server.clients[origin.client_id].resources[resource] & Scope.parse(origin.scope)
+        agent = self.server.clients.get(resource)
+        if isinstance(agent, Agent):
+            most = most & self._granted_to(agent, origin.sub)
+        requested = self.request.payload.scope
+        scope = most & Scope.parse(requested) if requested else most
+        if not scope:
+            raise InvalidScopeError("nothing of this scope may be had for this resource")
+        return TokenContent(
+            sub=origin.sub,
+            client_id=origin.client_id,
+            audience=resource,
+            scope=scope,
+            expires_at=self.request.now
+            + (SUBJECT_TOKEN_LIFE if isinstance(agent, Agent) else APP_TOKEN_LIFE),
+            may_act=agent.client_id if isinstance(agent, Agent) else None,
+            sid=origin.sid,
+            family=origin.family,
+        )
+
+    def _granted_to(self, agent: Agent, sub: str) -> Scope:
+        grant = grant_in_force(self.request.db, sub, agent.client_id, self.request.now)
+        if grant is None:
+            raise InvalidTarget("the customer has not allowed this agent to act; ask for consent")
+        return Scope.parse(grant.scope)
+
+    def _next_refresh_token(self, origin: AuthorizationCode | RefreshToken) -> str:
+        value = secrets.token_urlsafe(32)
+        if isinstance(origin, AuthorizationCode):
+            expires_at = origin.auth_time + timedelta(hours=self.server.settings.sign_on_hours)
+        else:
+            expires_at = origin.expires_at
+        self.request.db.add(
+            RefreshToken(
+                token_hash=hashed(value),
+                family=origin.family,
+                client_id=origin.client_id,
+                sub=origin.sub,
+                sid=origin.sid,
+                scope=origin.scope,
+                resources=origin.resources,
+                expires_at=expires_at,
+            )
+        )
+        return value

@@ -1,0 +1,65 @@
+"""Delegation grants: what a customer allows an agent, given on the consent page, withdrawn at any time."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy.orm import Session
+
+from auth_server.tables import DelegationGrant
+from delegation.scope import Scope
+
+
+def _in_force(now: datetime) -> ColumnElement[bool]:
+    return and_(DelegationGrant.withdrawn_at.is_(None), DelegationGrant.expires_at > now)
+
+
+def grant_in_force(db: Session, sub: str, agent: str, now: datetime) -> DelegationGrant | None:
+    """Return what the customer allows the agent at this time, or None."""
+    return db.scalar(
+        select(DelegationGrant)
+        .where(DelegationGrant.sub == sub, DelegationGrant.agent == agent, _in_force(now))
+        .order_by(DelegationGrant.created_at.desc())
+        .limit(1)
+    )
+
+
+def grants_of(db: Session, sub: str, now: datetime) -> Sequence[DelegationGrant]:
+    """Return all that the customer allows at this time, newest first."""
+    return db.scalars(
+        select(DelegationGrant)
+        .where(DelegationGrant.sub == sub, _in_force(now))
+        .order_by(DelegationGrant.created_at.desc())
+    ).all()
+
+
+def give_grant(
+    db: Session, sub: str, agent: str, scope: Scope, now: datetime, life: timedelta
+) -> DelegationGrant:
+    """Keep what the customer allows the agent; it takes the place of what they allowed it before."""
+    earlier = (
+        DelegationGrant.sub == sub,
+        DelegationGrant.agent == agent,
+        DelegationGrant.withdrawn_at.is_(None),
+    )
+    db.execute(update(DelegationGrant).where(*earlier).values(withdrawn_at=now))
+    grant = DelegationGrant(
+        grant_id=secrets.token_urlsafe(16),
+        sub=sub,
+        agent=agent,
+        scope=str(scope),
+        created_at=now,
+        expires_at=now + life,
+    )
+    db.add(grant)
+    return grant
+
+
+def withdraw_grant(db: Session, sub: str, grant_id: str, now: datetime) -> DelegationGrant | None:
+    """End one of the customer's grants in force; None if they have none with this id."""
+    grant = db.get(DelegationGrant, grant_id)
+    if grant is None or grant.sub != sub or grant.withdrawn_at is not None or grant.expires_at <= now:
+        return None
+    grant.withdrawn_at = now
+    return grant

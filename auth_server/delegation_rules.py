@@ -1,0 +1,101 @@
+"""May this agent act for this customer? The rules of a token exchange, with no network and no storage.
+
+RFC 8693 leaves policy to the server. This is ours: delegation and never impersonation, and a token can only
+lose scope, audience and time on its way.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError
+
+from auth_server.oauth_errors import InvalidTarget
+from delegation.scope import Scope
+from delegation.token import MAX_ACTOR_DEPTH, AccessToken, Actor, DelegationToken
+
+DELEGATION_TOKEN_LIFE: Final = timedelta(seconds=300)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeRequest:
+    """A token exchange whose two tokens are verified: signature, issuer, time, not revoked.
+
+    `delegable` is what may be delegated to the agent at most, by audience; `granted` what the customer allows
+    it now, None if nothing.
+    """
+
+    agent: str
+    issuer: str
+    subject: AccessToken
+    actor: AccessToken
+    delegable: Mapping[str, Scope]
+    granted: Scope | None
+    target: str
+    requested: Scope
+
+
+def check_actor_token(request: ExchangeRequest) -> None:
+    """The actor token is the authenticated agent's own, made for this server.
+
+    Raises:
+        InvalidRequestError: it is not (RFC 8693 §2.2.2).
+    """
+    actor = request.actor
+    if isinstance(actor, DelegationToken) or actor.may_act is not None or actor.audience != (request.issuer,):
+        raise InvalidRequestError("the actor_token is not an actor token")
+    if not actor.subject == actor.client_id == request.agent:
+        raise InvalidRequestError("the actor_token belongs to another client than the one that authenticated")
+
+
+def check_subject_token(request: ExchangeRequest) -> None:
+    """The subject token is a customer's, made for this agent alone, and names it as the one that may act.
+
+    Raises:
+        InvalidRequestError: it is not (RFC 8693 §2.2.2, §4.4).
+    """
+    subject = request.subject
+    if subject.subject == request.agent:
+        raise InvalidRequestError("an agent cannot act for itself")
+    if subject.audience != (request.agent,):
+        raise InvalidRequestError("the subject_token was not made for this agent")
+    if subject.may_act != request.agent:
+        raise InvalidRequestError("the subject_token does not allow this agent to act (may_act)")
+
+
+def current_actor(request: ExchangeRequest) -> Actor:
+    """Return the agent as the current actor, with whoever acted before it nested (RFC 8693 §4.1).
+
+    Raises:
+        InvalidRequestError: the chain would be too long.
+    """
+    prior = request.subject.act if isinstance(request.subject, DelegationToken) else None
+    actor = Actor(request.agent, prior)
+    if len(actor.chain) > MAX_ACTOR_DEPTH:
+        raise InvalidRequestError(f"a chain may have {MAX_ACTOR_DEPTH} actors at most")
+    return actor
+
+
+def delegated_scope(request: ExchangeRequest) -> Scope:
+    """Return what subject, customer, agent and request have in common: never more than any party holds.
+
+    Raises:
+        InvalidRequestError: the customer allows the agent nothing, now.
+        InvalidTarget: the agent may not act at this audience.
+        InvalidScopeError: nothing is in common (RFC 6749 §5.2).
+    """
+    if request.granted is None:
+        raise InvalidRequestError("the customer does not allow this agent to act, or no longer")
+    if request.target not in request.delegable:
+        raise InvalidTarget("this agent may not act at this resource")
+    agent = request.delegable[request.target] & request.actor.scope
+    scope = request.subject.scope & request.granted & agent & request.requested
+    if not scope:
+        raise InvalidScopeError("nothing of this scope is delegated to this agent by this customer")
+    return scope
+
+
+def delegation_expiry(request: ExchangeRequest, now: datetime) -> datetime:
+    """Return the end of the delegation token: never beyond either token, and 300 seconds at most."""
+    return min(request.subject.expires_at, request.actor.expires_at, now + DELEGATION_TOKEN_LIFE)

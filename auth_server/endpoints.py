@@ -1,0 +1,75 @@
+"""The endpoints that clients call: token, introspection, revocation, keys, discovery."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from auth_server.context import Form, InContext
+from auth_server.documented import OAUTH, form
+from auth_server.metadata import metadata
+from delegation.signing_key import jwk_set
+
+router = APIRouter(tags=["protocol"])
+_CLIENT = {
+    "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    "client_assertion": "a JWT signed by the client (RFC 7523)",
+}
+_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Done", "content": {"application/json": {"schema": {"type": "object"}}}},
+    **OAUTH,
+}
+
+
+@router.post(
+    "/token",
+    responses=_ANSWER,
+    openapi_extra=form(
+        "grant_type",
+        **_CLIENT,
+        code="RFC 6749 section 4.1.3",
+        redirect_uri="RFC 6749 section 4.1.3",
+        code_verifier="RFC 7636 section 4.5",
+        refresh_token="RFC 6749 section 6",  # noqa: S106 - a description
+        resource="RFC 8707 section 2",
+        scope="RFC 6749 section 3.3",
+        subject_token="RFC 8693 section 2.1",  # noqa: S106 - a description
+        subject_token_type="RFC 8693 section 2.1",  # noqa: S106 - a description
+        actor_token="RFC 8693 section 2.1",  # noqa: S106 - a description
+        actor_token_type="RFC 8693 section 2.1",  # noqa: S106 - a description
+    ),
+)
+def token(parameters: Form, context: InContext) -> Response:
+    """Issue a token under one of the registered grants (RFC 6749 §3.2)."""
+    with context.transaction() as db:
+        request = context.request(db, "POST", "/token", parameters)
+        return context.server.create_token_response(request).as_http()
+
+
+@router.post("/introspect", responses=_ANSWER, openapi_extra=form("token", **_CLIENT))
+def introspect(parameters: Form, context: InContext) -> Response:
+    """Tell about a token (RFC 7662)."""
+    with context.transaction() as db:
+        request = context.request(db, "POST", "/introspect", parameters)
+        return context.server.answer("introspection", request).as_http()
+
+
+@router.post("/revoke", responses=_ANSWER, openapi_extra=form("token", **_CLIENT))
+def revoke(parameters: Form, context: InContext) -> Response:
+    """End a token (RFC 7009)."""
+    with context.transaction() as db:
+        request = context.request(db, "POST", "/revoke", parameters)
+        return context.server.answer("revocation", request).as_http()
+
+
+@router.get("/jwks")
+def jwks(context: InContext, response: Response) -> dict[str, Any]:
+    """Publish the keys that verify our tokens (RFC 7517 §5)."""
+    response.headers["Cache-Control"] = "public, max-age=60"
+    return jwk_set(*context.server.tokens.keys.published())
+
+
+@router.get("/.well-known/openid-configuration")
+@router.get("/.well-known/oauth-authorization-server")
+def discovery(context: InContext) -> dict[str, Any]:
+    """Say what this server can do (OpenID Connect Discovery §4, RFC 8414 §3)."""
+    return metadata(context.settings, context.clients)

@@ -1,0 +1,41 @@
+"""What has expired is removed, so that the database does not grow with every question asked."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from auth_server.context import Context
+from auth_server.tables import (
+    AuthorizationCode,
+    FailedSignOn,
+    IssuedToken,
+    RefreshToken,
+    SignOnSession,
+    UsedAssertion,
+)
+
+_EVERY_SECONDS: Final = 600
+_KEPT: Final = timedelta(hours=1)
+"""Codes and refresh tokens are kept a while after their end, so that a late second use is still noticed."""
+
+
+def remove_expired(db: Session, now: datetime) -> None:
+    """Remove codes, tokens, sessions and assertions whose time is over. Grants and records stay."""
+    for table in (AuthorizationCode, RefreshToken, IssuedToken, SignOnSession, UsedAssertion):
+        db.execute(delete(table).where(table.expires_at < now - _KEPT))
+    db.execute(delete(FailedSignOn).where(FailedSignOn.last_at < now - _KEPT))
+
+
+async def remove_expired_regularly(context: Context) -> None:
+    """Remove what has expired now and every ten minutes, until cancelled."""
+
+    def once() -> None:
+        with context.transaction() as db:
+            remove_expired(db, context.now())
+
+    while True:
+        await asyncio.to_thread(once)
+        await asyncio.sleep(_EVERY_SECONDS)

@@ -1,0 +1,43 @@
+"""Errors of the authorization server that Authlib has no class for, or has another idea of."""
+
+from typing import ClassVar
+
+from authlib.oauth2 import OAuth2Error
+
+
+class InvalidTarget(OAuth2Error):
+    """The resource is unknown, malformed, or not this client's to ask for (RFC 8707 §2, RFC 8693 §2.2.2)."""
+
+    error: ClassVar[str] = "invalid_target"
+
+
+class InvalidClient(OAuth2Error):
+    """Client authentication failed (RFC 6749 §5.2). Authlib's class would offer Basic, which nobody has."""
+
+    error: ClassVar[str] = "invalid_client"
+    status_code: ClassVar[int] = 401
+
+
+class RequestNotSupported(OAuth2Error):
+    """Request objects are not taken (OpenID Connect Core §3.1.2.6)."""
+
+    error: ClassVar[str] = "request_not_supported"
+
+
+class ConsentRequired(OAuth2Error):
+    """The customer must decide first, and the request forbids asking (OpenID Connect Core §3.1.2.6)."""
+
+    error: ClassVar[str] = "consent_required"
+
+
+class TemporarilyUnavailable(OAuth2Error):
+    """The server cannot decide now (RFC 6749 §4.1.2.1): its database is locked, say."""
+
+    error: ClassVar[str] = "temporarily_unavailable"
+    status_code: ClassVar[int] = 503
+
+
+class UnauthorizedRevocation(OAuth2Error):
+    """The token is another client's, and stays as it is (RFC 7009 §2.1)."""
+
+    error: ClassVar[str] = "unauthorized_client"

@@ -1,0 +1,119 @@
+"""A request's parameters in the form that Authlib's grants read."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import parse_qsl
+
+from authlib.oauth2 import OAuth2Request
+from authlib.oauth2.rfc6749 import InvalidRequestError
+from authlib.oauth2.rfc6749.requests import OAuth2Payload
+from fastapi import Request
+from sqlalchemy.orm import Session
+
+from auth_server.clients import Client
+from auth_server.oauth_errors import InvalidClient
+from delegation.token import AccessToken
+
+MAX_FORM_BYTES = 64 * 1024
+_MAX_PARAMETERS = 64
+_REPEATABLE = frozenset({"resource", "audience"})
+_PLAIN = frozenset({"grant_type", "response_type", "client_id", "redirect_uri", "scope"})
+_PLAIN_TEXT = re.compile(r"[\x20\x21\x23-\x5B\x5D-\x7E]*\Z")
+"""What an error description may quote (RFC 6749 §5.2): Authlib's own descriptions quote these parameters."""
+_FORM = "application/x-www-form-urlencoded"
+
+Parameters = Sequence[tuple[str, str]]
+
+
+class _Payload(OAuth2Payload):
+    def __init__(self, parameters: Parameters) -> None:
+        self._datalist: defaultdict[str, list[str]] = defaultdict(list)
+        for name, value in parameters:
+            self._datalist[name].append(value)
+
+    @property
+    def data(self) -> dict[str, str]:
+        return {name: values[0] for name, values in self._datalist.items()}
+
+    @property
+    def datalist(self) -> defaultdict[str, list[str]]:
+        return self._datalist
+
+
+class ServerRequest(OAuth2Request):
+    """One request at the authorization server: its parameters, its transaction, its time.
+
+    `principal` is the token that the request is about, once it has been verified: the record names it.
+    """
+
+    def __init__(self, method: str, uri: str, parameters: Parameters, db: Session, now: datetime) -> None:
+        super().__init__(method, uri)
+        self.payload: _Payload = _Payload(parameters)
+        self.client: Client | None = None
+        self.db = db
+        self.now = now
+        self.principal: AccessToken | None = None
+
+    @property
+    def args(self) -> dict[str, str]:
+        """Return the parameters, each once."""
+        return self.payload.data
+
+    @property
+    def form(self) -> dict[str, str]:
+        """Return the parameters, each once."""
+        return self.payload.data
+
+    @property
+    def known_client(self) -> Client:
+        """Return the client: the one that authenticated, or that a sign-on is for.
+
+        Raises:
+            InvalidClient: there is none yet.
+        """
+        if self.client is None:
+            raise InvalidClient("the client is not known")
+        return self.client
+
+    def all(self, name: str) -> list[str]:
+        """Return every value of a repeatable parameter."""
+        return list(self.payload.datalist.get(name, ()))
+
+
+def parse_parameters(encoded: str) -> list[tuple[str, str]]:
+    """Read URL-encoded parameters; those without a value count as left out (RFC 6749 §3.2).
+
+    Raises:
+        InvalidRequestError: malformed, too many, or one that may stand once stands twice.
+    """
+    try:
+        parameters = parse_qsl(encoded, encoding="utf-8", errors="strict", max_num_fields=_MAX_PARAMETERS)
+    except ValueError as error:
+        raise InvalidRequestError("The parameters are malformed or too many.") from error
+    names = [name for name, _ in parameters if name not in _REPEATABLE]
+    if len(names) != len(set(names)):
+        raise InvalidRequestError("A parameter that may stand once stands twice.")
+    if any("\0" in value or (name in _PLAIN and not _PLAIN_TEXT.match(value)) for name, value in parameters):
+        raise InvalidRequestError("A parameter has a character that is not allowed.")
+    return parameters
+
+
+async def form_parameters(request: Request) -> list[tuple[str, str]]:
+    """Read the parameters of a form POST.
+
+    Raises:
+        InvalidRequestError: not a form, too large, or not as `parse_parameters` wants it.
+    """
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
+        raise InvalidRequestError(f"Send the parameters as {_FORM}.")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            raise InvalidRequestError("The request is too large.")
+    try:
+        return parse_parameters(body.decode("ascii"))
+    except UnicodeDecodeError as error:
+        raise InvalidRequestError("The parameters are not URL-encoded.") from error

@@ -1,0 +1,147 @@
+"""Client authentication by `private_key_jwt` (RFC 7523 §2.2, §3; OpenID Connect Core §9)."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import anyio.from_thread
+import jwt
+from jwt.exceptions import InvalidTokenError
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from auth_server.clients import Client
+from auth_server.oauth_errors import InvalidClient
+from auth_server.oauth_request import ServerRequest
+from auth_server.tables import UsedAssertion, hashed
+from delegation.bearer import InvalidToken
+from delegation.client_assertion import ASSERTION_TYPE
+from delegation.jwks import KeysUnavailable, RemoteKeySet, UnknownKey
+from delegation.signing_key import ALGORITHM
+from delegation.verification import signed_claims
+
+LONGEST_ASSERTION_LIFE: Final = timedelta(minutes=5)
+_MAX_LENGTH: Final = 4096
+_TYPES: Final = frozenset({"jwt", "client-authentication+jwt"})
+
+
+class PrivateKeyJwt:
+    """Authenticates a client by an assertion that it signed with the key at its `jwks_uri`.
+
+    Works for Authlib as a client authentication method: called with the request, returns the client, or None
+    when the request carries no assertion.
+
+    Args:
+        issuer: the only audience that an assertion may name (rfc7523bis §4).
+        keys: each client's published keys.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        keys: Mapping[str, RemoteKeySet],
+    ) -> None:
+        self._issuer = issuer
+        self._keys = keys
+
+    def __call__(self, query_client: Callable[[str], Client | None], request: ServerRequest) -> Client | None:
+        """Return the authenticated client.
+
+        Raises:
+            InvalidClient: the assertion is not acceptable (RFC 6749 §5.2).
+        """
+        form = request.payload.data
+        assertion = form.get("client_assertion")
+        if form.get("client_assertion_type") != ASSERTION_TYPE or not assertion:
+            return None
+        client_id, kid = _claimed_client(assertion)
+        client = query_client(client_id)
+        if client is None or form.get("client_id", client_id) != client_id:
+            raise _refused("no client is registered under this identifier")
+        # Up to here nothing was asked of the database, so no transaction waits for the client's keys.
+        claims = self._verified(assertion, client_id, kid)
+        expires_at = check_assertion(claims, client_id, self._issuer, request.now)
+        if not use_once(request.db, client_id, claims["jti"], expires_at):
+            raise _refused("the assertion was used before; make a new one for each request")
+        return client
+
+    def _verified(self, assertion: str, client_id: str, kid: str) -> dict[str, Any]:
+        try:
+            # Authlib runs in a worker thread; keys are fetched on the event loop that it came from.
+            key = anyio.from_thread.run(self._keys[client_id].key, kid)
+            return signed_claims(assertion, key, (ALGORITHM,))
+        except KeysUnavailable as error:
+            raise _refused(
+                "the keys at the client's jwks_uri cannot be had; is the client running?"
+            ) from error
+        except (UnknownKey, InvalidToken) as error:
+            raise _refused("the assertion is not signed with a key that the client publishes") from error
+
+
+def use_once(db: Session, client_id: str, jti: str, expires_at: datetime) -> bool:
+    """Keep the assertion's `jti`; False when it was used before.
+
+    It is spent with the request's own transaction, which is committed also when the request is refused.
+    """
+    try:
+        with db.begin_nested():
+            db.add(UsedAssertion(client_id=client_id, jti_hash=hashed(jti), expires_at=expires_at))
+    except IntegrityError:
+        return False
+    return True
+
+
+def check_assertion(claims: Mapping[str, Any], client_id: str, issuer: str, now: datetime) -> datetime:
+    """Return when the assertion expires, if its claims are as RFC 7523 §3 wants them.
+
+    Raises:
+        InvalidClient: they are not.
+    """
+    if claims.get("iss") != client_id or claims.get("sub") != client_id:
+        raise _refused("iss and sub must both be the client identifier")
+    if claims.get("aud") not in (issuer, [issuer]):
+        raise _refused("aud must be the issuer and nothing else")
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not 0 < len(jti) <= 256:
+        raise _refused("jti is missing or malformed")
+    expires_at = _time(claims, "exp")
+    if not now < expires_at <= now + LONGEST_ASSERTION_LIFE:
+        raise _refused("exp must be in the future, and at most five minutes ahead")
+    if "nbf" in claims and _time(claims, "nbf") > now + timedelta(seconds=5):
+        raise _refused("the assertion is not valid yet")
+    return expires_at
+
+
+def _claimed_client(assertion: str) -> tuple[str, str]:
+    """Return who the assertion says it is from, and by which key; neither is verified yet."""
+    try:
+        if len(assertion) > _MAX_LENGTH:
+            raise _refused("the assertion is too long")
+        header = jwt.get_unverified_header(assertion)
+        claims = jwt.decode(assertion, options={"verify_signature": False})
+    except (InvalidTokenError, ValueError, RecursionError) as error:
+        raise _refused("the assertion is not a JWT") from error
+    kid, client_id = header.get("kid"), claims.get("sub")
+    if (
+        str(header.get("typ", "JWT")).lower() not in _TYPES
+        or header.get("alg") != ALGORITHM
+        or "crit" in header
+    ):
+        raise _refused(f"the assertion must be a JWT signed with {ALGORITHM}")
+    if not isinstance(kid, str) or not isinstance(client_id, str):
+        raise _refused("the assertion must have a kid and a sub")
+    return client_id, kid
+
+
+def _time(claims: Mapping[str, Any], name: str) -> datetime:
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _refused(f"{name} is missing or malformed")
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (OverflowError, ValueError, OSError) as error:
+        raise _refused(f"{name} is missing or malformed") from error
+
+
+def _refused(reason: str) -> InvalidClient:
+    return InvalidClient(f"client authentication failed: {reason}")

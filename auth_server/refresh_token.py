@@ -1,0 +1,42 @@
+"""The refresh token grant: rotation, and an end to everything when one is used twice (RFC 9700 §4.14.2)."""
+
+from authlib.oauth2.rfc6749 import InvalidGrantError
+from authlib.oauth2.rfc6749.grants import RefreshTokenGrant as AuthlibRefreshTokenGrant
+from sqlalchemy import select
+
+from auth_server.customer_tokens import CustomerTokenGrant
+from auth_server.tables import Customer, RefreshToken, hashed
+from auth_server.tokens import revoke_family
+
+
+class RefreshTokenGrant(CustomerTokenGrant, AuthlibRefreshTokenGrant):
+    """A refresh token is good once; the answer brings the next one."""
+
+    INCLUDE_NEW_REFRESH_TOKEN = True
+
+    def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
+        """Return the refresh token if it is in time and unused.
+
+        Raises:
+            InvalidGrantError: it was used before. Two hold it, and it cannot be told which is the thief.
+        """
+        db, now = self.request.db, self.request.now
+        found = db.scalar(
+            select(RefreshToken).where(RefreshToken.token_hash == hashed(refresh_token)).with_for_update()
+        )
+        if found is None or found.revoked_at is not None or found.expires_at <= now:
+            return None
+        if found.client_id != self.request.known_client.client_id:
+            return None
+        if found.used_at is not None:
+            revoke_family(db, found.family, now)
+            raise InvalidGrantError("this refresh token was used before; sign on again")
+        return found
+
+    def authenticate_user(self, refresh_token: RefreshToken) -> Customer | None:
+        """Return the customer who signed on."""
+        return self.request.db.get(Customer, refresh_token.sub)
+
+    def revoke_old_credential(self, refresh_token: RefreshToken) -> None:
+        """Mark the refresh token as used; it is kept, so that a second use is noticed."""
+        refresh_token.used_at = self.request.now

@@ -1,0 +1,43 @@
+"""Every setting of the authorization server; nothing else reads the environment."""
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _issuer(value: str) -> str:
+    parts = urlsplit(value)
+    loopback = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
+        raise ValueError("must be an https address, or http on localhost (RFC 8414 section 2)")
+    if value.endswith("/") or parts.query or parts.fragment:
+        raise ValueError("must have no query, no fragment and no slash at the end")
+    return value
+
+
+class Settings(BaseSettings):
+    """The authorization server's settings. Each is an environment variable of the same name, in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    issuer: Annotated[str, AfterValidator(_issuer)] = "http://localhost:8502"
+    data_dir: Path = Path("data/auth_server")
+    database_url: str = Field("", repr=False)
+
+    banking_app_client_id: str = "banking-app"
+    banking_app_url: str = "http://localhost:8501"
+    banking_app_jwks_uri: str = "http://localhost:8501/jwks.json"
+
+    agent_id: str = "https://bank-agent.example.com"
+    agent_name: str = "Bank Assistant"
+    agent_owner: str = "Digital Channels, Example Bank"
+    agent_jwks_uri: str = "http://localhost:8504/jwks.json"
+
+    account_api_audience: str = "https://account.api.example.com"
+
+    demo_password: str = Field("bank-demo", repr=False)
+    grant_days: int = Field(90, ge=1, le=366)
+    sign_on_hours: int = Field(12, ge=1, le=168)

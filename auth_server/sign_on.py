@@ -1,0 +1,82 @@
+"""The sign-on page's form: name and password. Step 1."""
+
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy.exc import IntegrityError
+
+from auth_server.audit import record
+from auth_server.browser_session import begin_session, set_session_cookie
+from auth_server.context import Context, Form, InContext
+from auth_server.documented import PAGE
+from auth_server.pages import expired_form_page, sign_on_page
+from auth_server.passwords import forget_failures, seconds_to_wait
+from auth_server.tables import Customer
+
+router = APIRouter(tags=["sign-on"])
+_MAX_USERNAME = 254
+_MAX_PASSWORD = 1024
+
+
+@router.get("/sign-on", responses=PAGE)
+def sign_on_again(request: Request) -> Response:
+    """Lead whoever reloads the page back to the authorization request that it belongs to."""
+    return RedirectResponse(f"/authorize?{request.url.query}", 303)
+
+
+@router.post("/sign-on", responses=PAGE)
+def sign_on(request: Request, form: Form, context: InContext) -> Response:
+    """Check the password, and go on with the authorization request in the query."""
+    fields, query = dict(form), request.url.query
+    if not context.csrf.is_own_form(request, fields):
+        return expired_form_page(context, request, query)
+    username = fields.get("username", "").strip().lower()[:_MAX_USERNAME]
+    wait = _count_try(context, username)
+    if wait:
+        message = f"There were too many wrong passwords. Wait {wait} seconds, then try again."
+        response = sign_on_page(context, request, query, None, 429, message, username)
+        response.headers["Retry-After"] = str(wait)
+        return response
+    cookie = _check(context, username, fields.get("password", "")[:_MAX_PASSWORD])
+    if cookie is None:
+        message = "This user name and password do not match. Check both, then try again."
+        return sign_on_page(context, request, query, None, 403, message, username)
+    response = RedirectResponse(f"/authorize?{_signed_on(query)}", 303)
+    set_session_cookie(response, cookie, context.settings)
+    return response
+
+
+def _count_try(context: Context, username: str) -> int:
+    try:
+        with context.transaction() as db:
+            return seconds_to_wait(db, username, context.now())
+    except IntegrityError:  # two first tries at the same moment
+        return 1
+
+
+def _check(context: Context, username: str, password: str) -> str | None:
+    """Return the new session's cookie, or None. The slow comparison runs outside of any transaction."""
+    with context.transaction() as db:
+        customer = db.get(Customer, username)
+    right = context.passwords.matches(customer.password_hash if customer else None, password)
+    with context.transaction() as db:
+        # An unknown name is not recorded: people type their password into the wrong field.
+        sub = customer.sub if customer else None
+        if not right or sub is None:
+            record(
+                db, 1, "deny", "user name and password do not match", "sign_on", sub=sub, time=context.now()
+            )
+            return None
+        forget_failures(db, username)
+        record(db, 1, "permit", "the password is right", "sign_on", sub=sub, time=context.now())
+        return begin_session(db, sub, context.settings, context.now())
+
+
+def _signed_on(query: str) -> str:
+    """Return the authorization request without the wish for a fresh sign-on, which has just been had."""
+    parameters = parse_qsl(query, keep_blank_values=True)
+    prompts = [p for name, value in parameters if name == "prompt" for p in value.split()]
+    kept = [(name, value) for name, value in parameters if name not in {"prompt", "max_age"}]
+    left = " ".join(p for p in prompts if p not in {"login", "select_account"})
+    return urlencode([*kept, ("prompt", left)] if left else kept)

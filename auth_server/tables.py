@@ -1,0 +1,126 @@
+"""What the authorization server keeps. Secrets that a caller holds are kept as hashes only."""
+
+import hashlib
+from datetime import datetime
+from typing import ClassVar
+
+from sqlalchemy import JSON, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from delegation.database import UtcDateTime
+from delegation.record_table import record_table
+
+
+class Base(DeclarativeBase):
+    """All tables."""
+
+    type_annotation_map: ClassVar = {datetime: UtcDateTime, list[str]: JSON, str: String(512)}
+
+
+RECORD = record_table(Base.metadata)
+
+
+def hashed(secret: str) -> str:
+    """Return what is stored of a code, a cookie or a refresh token: random values, so one hash is enough."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Customer(Base):
+    """A person who can sign on; `password_hash` is argon2id."""
+
+    __tablename__ = "customer"
+    sub: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    password_hash: Mapped[str]
+
+
+class FailedSignOn(Base):
+    """Wrong passwords in a row for one user name, whether it exists or not."""
+
+    __tablename__ = "failed_sign_on"
+    username_hash: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[datetime]
+
+
+class SignOnSession(Base):
+    """A browser that is signed on. Its cookie's value is known by hash only; `sid` names it elsewhere."""
+
+    __tablename__ = "sign_on_session"
+    cookie_hash: Mapped[str] = mapped_column(primary_key=True)
+    sid: Mapped[str] = mapped_column(unique=True)
+    sub: Mapped[str]
+    signed_on_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class AuthorizationCode(Base):
+    """An authorization code (RFC 6749 §4.1.2) and what it is for. `family` joins all that comes of it."""
+
+    __tablename__ = "authorization_code"
+    code_hash: Mapped[str] = mapped_column(primary_key=True)
+    family: Mapped[str]
+    client_id: Mapped[str]
+    sub: Mapped[str]
+    sid: Mapped[str]
+    scope: Mapped[str]
+    resources: Mapped[list[str]]
+    redirect_uri: Mapped[str]
+    code_challenge: Mapped[str]
+    nonce: Mapped[str | None]
+    auth_time: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class RefreshToken(Base):
+    """A refresh token, good for one use (RFC 9700 §4.14.2)."""
+
+    __tablename__ = "refresh_token"
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    family: Mapped[str] = mapped_column(index=True)
+    client_id: Mapped[str]
+    sub: Mapped[str]
+    sid: Mapped[str] = mapped_column(index=True)
+    scope: Mapped[str]
+    resources: Mapped[list[str]]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class IssuedToken(Base):
+    """An access token that was issued. `parent_jti` is the subject token that it was exchanged for."""
+
+    __tablename__ = "issued_token"
+    jti: Mapped[str] = mapped_column(primary_key=True)
+    sub: Mapped[str] = mapped_column(index=True)
+    client_id: Mapped[str]
+    family: Mapped[str | None] = mapped_column(index=True)
+    sid: Mapped[str | None] = mapped_column(index=True)
+    parent_jti: Mapped[str | None] = mapped_column(index=True)
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class DelegationGrant(Base):
+    """What a customer allows an agent, until when. A withdrawn grant stays, as history."""
+
+    __tablename__ = "delegation_grant"
+    grant_id: Mapped[str] = mapped_column(primary_key=True)
+    sub: Mapped[str] = mapped_column(index=True)
+    agent: Mapped[str]
+    scope: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class UsedAssertion(Base):
+    """A client assertion that was used, kept until it would have expired (RFC 7523 §3)."""
+
+    __tablename__ = "used_assertion"
+    client_id: Mapped[str] = mapped_column(primary_key=True)
+    jti_hash: Mapped[str] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime]

@@ -1,0 +1,144 @@
+"""The token exchange grant (RFC 8693 §2), built as an Authlib grant. Steps 3 and 4 of the flow."""
+
+from typing import Any
+
+from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError, UnauthorizedClientError
+from authlib.oauth2.rfc6749.grants import BaseGrant, TokenEndpointMixin
+
+from auth_server.authorization_server import AuthorizationServer
+from auth_server.clients import Agent
+from auth_server.delegation_grants import grant_in_force
+from auth_server.delegation_rules import (
+    ExchangeRequest,
+    check_actor_token,
+    check_subject_token,
+    current_actor,
+    delegated_scope,
+    delegation_expiry,
+)
+from auth_server.oauth_errors import InvalidTarget
+from auth_server.oauth_request import ServerRequest
+from auth_server.resource_indicator import check_resource
+from auth_server.tables import DelegationGrant
+from auth_server.tokens import TokenContent
+from delegation.bearer import InvalidToken
+from delegation.scope import Scope
+from delegation.token import AccessToken
+from delegation.token_exchange import ACCESS_TOKEN_TYPE, GRANT_TYPE
+
+
+class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
+    """Exchanges a customer's subject token and an agent's actor token for a delegation token."""
+
+    GRANT_TYPE = GRANT_TYPE
+    TOKEN_ENDPOINT_AUTH_METHODS = ("private_key_jwt",)
+    request: ServerRequest
+    server: AuthorizationServer
+    exchange: ExchangeRequest
+    grant: DelegationGrant | None
+
+    def validate_token_request(self) -> None:
+        """Read the request: the client, its parameters, and the two tokens behind them.
+
+        Raises:
+            InvalidClient: the client did not authenticate.
+            UnauthorizedClientError: it is no agent.
+            InvalidRequestError: a parameter or a token is missing, malformed, expired or revoked.
+            InvalidTarget: not exactly one resource is named.
+            InvalidScopeError: the scope is missing or malformed.
+        """
+        agent = self.authenticate_token_endpoint_client()
+        if not isinstance(agent, Agent) or not agent.check_grant_type(self.GRANT_TYPE):
+            raise UnauthorizedClientError("this client is not registered for token exchange")
+        form = self.request.form
+        check_token_types(form)
+        subject = self.request.principal = self._read("subject_token")
+        actor = self._read("actor_token")
+        self.grant = grant_in_force(self.request.db, subject.subject, agent.client_id, self.request.now)
+        self.exchange = ExchangeRequest(
+            agent=agent.client_id,
+            issuer=self.server.settings.issuer,
+            subject=subject,
+            actor=actor,
+            delegable=agent.delegable,
+            granted=Scope.parse(self.grant.scope) if self.grant else None,
+            target=target(self.request.all("resource"), self.request.all("audience")),
+            requested=requested_scope(form.get("scope")),
+        )
+
+    def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
+        """Issue the delegation token if every rule holds (RFC 8693 §2.2.1); no refresh token, ever."""
+        exchange, request = self.exchange, self.request
+        check_actor_token(exchange)
+        check_subject_token(exchange)
+        content = TokenContent(
+            sub=exchange.subject.subject,
+            client_id=exchange.agent,
+            audience=exchange.target,
+            act=current_actor(exchange),
+            scope=delegated_scope(exchange),
+            expires_at=delegation_expiry(exchange, request.now),
+            parent_jti=exchange.subject.jti,
+        )
+        encoded, request.principal = self.server.tokens.issue(request.db, content, request.now)
+        if self.grant:
+            self.grant.last_used_at = request.now
+        body = {
+            "access_token": encoded,
+            "issued_token_type": ACCESS_TOKEN_TYPE,
+            "token_type": "Bearer",
+            "expires_in": int((request.principal.expires_at - request.now).total_seconds()),
+            "scope": str(content.scope),
+        }
+        return 200, body, self.TOKEN_RESPONSE_HEADER
+
+    def _read(self, name: str) -> AccessToken:
+        try:
+            return self.server.tokens.read(self.request.db, self.request.form[name], self.request.now)
+        except InvalidToken as error:
+            raise InvalidRequestError(f"{name}: {error.description}") from error
+
+
+def check_token_types(form: dict[str, str]) -> None:
+    """Check that both tokens are there, each with its type (RFC 8693 §2.1).
+
+    The actor token is not optional here: without it the exchange would be impersonation.
+
+    Raises:
+        InvalidRequestError: one is missing, or of a type that is not taken or not issued here.
+    """
+    for name in ("subject_token", "subject_token_type", "actor_token", "actor_token_type"):
+        if not form.get(name):
+            raise InvalidRequestError(
+                f"{name} is missing; an exchange here needs subject and actor, each with type"
+            )
+    for name in ("subject_token_type", "actor_token_type", "requested_token_type"):
+        if form.get(name, ACCESS_TOKEN_TYPE) != ACCESS_TOKEN_TYPE:
+            raise InvalidRequestError(f"{name} must be {ACCESS_TOKEN_TYPE}")
+
+
+def target(resources: list[str], audiences: list[str]) -> str:
+    """Return the one target, named by `resource` or by `audience` (RFC 8693 §2.1).
+
+    Raises:
+        InvalidTarget: none or several are named, or the resource is malformed.
+    """
+    targets = {*map(check_resource, resources), *audiences}
+    if len(targets) != 1:
+        raise InvalidTarget("name exactly one resource; a delegation token has one audience")
+    return targets.pop()
+
+
+def requested_scope(scope: str | None) -> Scope:
+    """Return the scope asked for.
+
+    Raises:
+        InvalidScopeError: none is asked for (RFC 6749 §3.3 lets a server insist), or it is malformed.
+    """
+    try:
+        requested = Scope.parse(scope or "")
+    except ValueError as error:
+        raise InvalidScopeError("the scope is malformed") from error
+    if not requested:
+        raise InvalidScopeError("say which scope this one operation needs")
+    return requested

@@ -1,0 +1,117 @@
+"""Access tokens: issued, read back, revoked."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from auth_server.signing_keys import SigningKeys
+from auth_server.tables import IssuedToken, RefreshToken
+from delegation.bearer import InvalidToken
+from delegation.scope import Scope
+from delegation.signing_key import ALGORITHM
+from delegation.token import AccessToken, Actor
+from delegation.verification import access_token, key_id, signed_claims
+
+SUBJECT_TOKEN_LIFE: Final = timedelta(minutes=15)
+ACTOR_TOKEN_LIFE: Final = timedelta(minutes=5)
+APP_TOKEN_LIFE: Final = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenContent:
+    """What a token is to say.
+
+    `sid`, `family` and `parent_jti` are not in it: they say which sign-on session, which authorization code
+    and which subject token it descends from, so that it can end with them.
+    """
+
+    sub: str
+    client_id: str
+    audience: str
+    scope: Scope
+    expires_at: datetime
+    act: Actor | None = None
+    may_act: str | None = None
+    sid: str | None = None
+    family: str | None = None
+    parent_jti: str | None = None
+
+
+class TokenIssuer:
+    """Signs access tokens, and reads back those that it signed."""
+
+    def __init__(self, issuer: str, keys: SigningKeys) -> None:
+        self.issuer = issuer
+        self.keys = keys
+
+    def issue(self, db: Session, content: TokenContent, now: datetime) -> tuple[str, AccessToken]:
+        """Sign an access token (RFC 9068 §2.2) and keep its identifier. Returns it encoded, and as a type."""
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "aud": content.audience,
+            "sub": content.sub,
+            "client_id": content.client_id,
+            "scope": str(content.scope),
+            "jti": secrets.token_urlsafe(16),
+            "iat": int(now.timestamp()),
+            "exp": int(content.expires_at.timestamp()),
+        }
+        if content.act:
+            claims["act"] = content.act.as_claim()
+        if content.may_act:
+            claims["may_act"] = {"sub": content.may_act}
+        token = access_token(claims, self.issuer, content.audience, now)
+        db.add(
+            IssuedToken(
+                jti=token.jti,
+                sub=token.subject,
+                client_id=token.client_id,
+                family=content.family,
+                sid=content.sid,
+                parent_jti=content.parent_jti,
+                expires_at=token.expires_at,
+            )
+        )
+        return self.keys.current().sign(claims, typ="at+jwt"), token
+
+    def read(self, db: Session, encoded: str, now: datetime) -> AccessToken:
+        """Return a token that this server issued and that is still good.
+
+        Raises:
+            InvalidToken: it is anything else, a revoked token or a descendant of one included.
+        """
+        key = self.keys.find(key_id(encoded, (ALGORITHM,)))
+        if key is None:
+            raise InvalidToken("The token is signed with a key that this server does not have.")
+        claims = signed_claims(encoded, key.public, (ALGORITHM,))
+        token = access_token(claims, self.issuer, None, now)
+        if not _is_live(db, token.jti):
+            raise InvalidToken("The token has been revoked.")
+        return token
+
+
+def _is_live(db: Session, jti: str | None) -> bool:
+    while jti is not None:
+        row = db.get(IssuedToken, jti)
+        if row is None or row.revoked_at is not None:
+            return False
+        jti = row.parent_jti
+    return True
+
+
+def revoke_family(db: Session, family: str, now: datetime) -> None:
+    """End every token that came of one authorization code (RFC 6749 §4.1.2, RFC 9700 §4.14.2)."""
+    for table in (RefreshToken, IssuedToken):
+        db.execute(
+            update(table).where(table.family == family, table.revoked_at.is_(None)).values(revoked_at=now)
+        )
+
+
+def revoke_session(db: Session, sid: str, now: datetime) -> None:
+    """End every token that came of one sign-on session."""
+    for table in (RefreshToken, IssuedToken):
+        db.execute(update(table).where(table.sid == sid, table.revoked_at.is_(None)).values(revoked_at=now))
