@@ -14,7 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from auth_server import authorize, consent, end_session, endpoints, own_interfaces, sign_on
 from auth_server.audit import transaction
-from auth_server.authorization_code import AuthorizationCodeGrant, IdToken, ResourceIndicators, S256Challenge
+from auth_server.authorization_code import (
+    AuthorizationCodeGrant,
+    AuthorizationRequestRules,
+    IdToken,
+    S256Challenge,
+)
 from auth_server.authorization_server import AuthorizationServer
 from auth_server.client_credentials import ClientCredentialsGrant
 from auth_server.clients import Client, registered_clients
@@ -24,13 +29,14 @@ from auth_server.demo_customers import seed_customers
 from auth_server.expiry import remove_expired_regularly
 from auth_server.failures import register_failures
 from auth_server.introspection import IntrospectionEndpoint
+from auth_server.oauth_request import MAX_FORM_BYTES
 from auth_server.passwords import Passwords
 from auth_server.private_key_jwt import PrivateKeyJwt
 from auth_server.refresh_token import RefreshTokenGrant
 from auth_server.revocation import RevocationEndpoint
 from auth_server.settings import Settings
 from auth_server.signing_keys import SigningKeys
-from auth_server.tables import Base
+from auth_server.tables import create_tables
 from auth_server.token_exchange import TokenExchangeGrant
 from auth_server.tokens import TokenIssuer
 from delegation.clock import Clock, utc_now
@@ -58,7 +64,14 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         await http.aclose()
         context.engine.dispose()
 
-    app = FastAPI(title="Authorization server", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Authorization server",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=MAX_FORM_BYTES,
+    )
     app.state.context = context
     for module in (authorize, sign_on, consent, end_session, endpoints, own_interfaces):
         app.include_router(module.router)
@@ -71,9 +84,9 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
 
 def _context(settings: Settings, clock: Clock, http: httpx2.AsyncClient) -> Context:
     engine = open_database(settings.database_url, settings.data_dir / "auth_server.db")
-    Base.metadata.create_all(engine)
     passwords = Passwords()
     with transaction(engine) as db:
+        create_tables(db)
         seed_customers(db, settings.demo_password, passwords)
     clients = registered_clients(settings)
     return Context(
@@ -82,7 +95,7 @@ def _context(settings: Settings, clock: Clock, http: httpx2.AsyncClient) -> Cont
         clients=clients,
         server=_server(settings, clients, clock, http),
         passwords=passwords,
-        csrf=CsrfProtection(settings.data_dir / "csrf.key", secure=settings.issuer.startswith("https:")),
+        csrf=CsrfProtection(settings.data_dir / "csrf.key", secure=settings.is_https),
         templates=Jinja2Templates(directory=_HERE / "templates"),
         clock=clock,
     )
@@ -94,7 +107,9 @@ def _server(
     tokens = TokenIssuer(settings.issuer, SigningKeys(settings.data_dir / "keys", clock))
     client_keys = {name: RemoteKeySet(client.jwks_uri, http, clock) for name, client in clients.items()}
     server = AuthorizationServer(settings, clients, tokens, PrivateKeyJwt(settings.issuer, client_keys))
-    server.register_grant(AuthorizationCodeGrant, [S256Challenge(), ResourceIndicators(), IdToken(server)])
+    server.register_grant(
+        AuthorizationCodeGrant, [S256Challenge(), AuthorizationRequestRules(), IdToken(server)]
+    )
     server.register_grant(RefreshTokenGrant)
     server.register_grant(ClientCredentialsGrant)
     server.register_grant(TokenExchangeGrant)

@@ -1,5 +1,6 @@
 """The authorization code grant with PKCE (RFC 6749 §4.1, RFC 7636), and the ID token that comes with it."""
 
+import re
 import secrets
 from datetime import timedelta
 from typing import Any, Final
@@ -8,13 +9,14 @@ from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant as AuthlibAuthorizationCodeGrant
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core import OpenIDCode
+from authlib.oidc.core.errors import RequestNotSupportedError
 from joserfc.jwk import Key
 from sqlalchemy import select
 
 from auth_server.authorization_server import AuthorizationServer
 from auth_server.clients import Client
 from auth_server.customer_tokens import CustomerTokenGrant
-from auth_server.oauth_errors import InvalidTarget, RequestNotSupported
+from auth_server.oauth_errors import InvalidTarget
 from auth_server.oauth_request import ServerRequest
 from auth_server.resource_indicator import check_resource
 from auth_server.tables import AuthorizationCode, Customer, SignOnSession, hashed
@@ -23,6 +25,8 @@ from delegation.signing_key import ALGORITHM
 
 CODE_LIFE: Final = timedelta(seconds=60)
 ID_TOKEN_LIFE: Final = timedelta(minutes=5)
+_SECONDS: Final = re.compile(r"[0-9]{1,9}\Z")
+_MAX_NONCE: Final = 256
 
 
 class AuthorizationCodeGrant(CustomerTokenGrant, AuthlibAuthorizationCodeGrant):
@@ -50,23 +54,18 @@ class AuthorizationCodeGrant(CustomerTokenGrant, AuthlibAuthorizationCodeGrant):
         )
 
     def query_authorization_code(self, code: str, client: Client) -> AuthorizationCode | None:
-        """Return the code if it is this client's, unused and in time.
+        """Return the code if it is this client's, unused and in time, and the customer still signed on.
 
-        A second use ends what the first one gave (RFC 6749 §4.1.2).
+        A second use, however late, ends what the first one gave (RFC 6749 §4.1.2).
         """
-        found = self.request.db.scalar(
-            select(AuthorizationCode)
-            .where(
-                AuthorizationCode.code_hash == hashed(code), AuthorizationCode.client_id == client.client_id
-            )
-            .with_for_update()
-        )
-        if found is None or found.expires_at <= self.request.now:
+        db, now = self.request.db, self.request.now
+        found = db.get(AuthorizationCode, hashed(code))
+        if found is None or found.client_id != client.client_id or not self.hold(found):
             return None
         if found.used_at is not None:
-            revoke_family(self.request.db, found.family, self.request.now)
+            revoke_family(db, found.family, now)
             return None
-        return found
+        return found if found.expires_at > now else None
 
     def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
         """Mark the code as used; it is kept, so that a second use is noticed."""
@@ -95,18 +94,30 @@ class S256Challenge(CodeChallenge):
         return "S256"
 
 
-class ResourceIndicators:
-    """Checks `resource` on the authorization request (RFC 8707 §2.1), and refuses request objects."""
+class AuthorizationRequestRules:
+    """What an authorization request may ask for, apart from what Authlib checks."""
 
     def __call__(self, grant: AuthorizationCodeGrant) -> None:
         """Add the check to the grant."""
         grant.register_hook("after_validate_authorization_request_payload", self.validate)
 
     def validate(self, grant: AuthorizationCodeGrant, _redirect_uri: str) -> None:
-        """Raise `InvalidTarget` for a resource that the client may not ask for."""
-        request = grant.request
-        if {"request", "request_uri"} & request.payload.data.keys():
-            raise RequestNotSupported("request objects are not supported")
+        """Check the parameters whose wishes must not be passed over in silence.
+
+        Raises:
+            RequestNotSupportedError: a request object is sent (OpenID Connect Core §3.1.2.6).
+            InvalidRequestError: `response_mode`, `max_age` or `nonce` cannot be met.
+            InvalidTarget: the client may not ask for a resource (RFC 8707 §2.1).
+        """
+        request, data = grant.request, grant.request.payload.data
+        if {"request", "request_uri"} & data.keys():
+            raise RequestNotSupportedError("request objects are not supported")
+        if data.get("response_mode", "query") != "query":
+            raise InvalidRequestError("response_mode can only be query")
+        if not _SECONDS.match(data.get("max_age", "0")):
+            raise InvalidRequestError("max_age must be a number of seconds")
+        if len(data.get("nonce", "")) > _MAX_NONCE:
+            raise InvalidRequestError(f"nonce may have {_MAX_NONCE} characters at most")
         for resource in request.all("resource"):
             if check_resource(resource) not in request.known_client.resources:
                 raise InvalidTarget("this client may not ask for this resource")

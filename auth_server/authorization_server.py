@@ -1,6 +1,7 @@
 """Authlib's authorization server, fitted to FastAPI, to our clients and to our records."""
 
 import json
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -22,6 +23,9 @@ from delegation.scope import Scope
 from delegation.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
 
 NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+# Authlib logs each token that it issues, for debugging.
+logging.getLogger("authlib").setLevel(logging.INFO)
 
 _STEPS: Final = {
     "authorization_code": (1, "token.authorization_code"),
@@ -56,6 +60,14 @@ class ServerResponse:
             return Response(self.body, self.status, headers)
         content = json.dumps(self.body, separators=(",", ":"))
         return Response(content, self.status, headers | {"Content-Type": "application/json"})
+
+
+def reason(error: OAuth2Error) -> str:
+    """Return what a record says of an error.
+
+    It is the class's or our own description: Authlib's `get_error_description` may quote the request.
+    """
+    return f"{error.error}: {error.description}" if error.description else str(error.error)
 
 
 class AuthorizationServer(AuthlibServer):
@@ -97,13 +109,8 @@ class AuthorizationServer(AuthlibServer):
         return request
 
     def handle_response(self, status: int, body: Any, headers: Collection[tuple[str, str]]) -> ServerResponse:
-        """Return Authlib's answer as a value."""
-        kept = {name: value for name, value in headers if name.lower() not in {"content-type", "pragma"}}
-        return ServerResponse(status, dict(body) if isinstance(body, list) else body, kept)
-
-    def handle_error_response(self, request: OAuth2Request, error: OAuth2Error) -> ServerResponse:
-        """Return an error in its wire form."""
-        return self.handle_response(*error())
+        """Return Authlib's answer as a value; of its headers only where it leads to counts."""
+        return ServerResponse(status, body, {name: value for name, value in headers if name == "Location"})
 
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
         """Do nothing: nobody here listens to Authlib's signals."""
@@ -118,16 +125,27 @@ class AuthorizationServer(AuthlibServer):
             grant.validate_token_request()
             response = self.handle_response(*grant.create_token_response())
         except OAuth2Error as error:
-            # The class's or our own description: Authlib's `get_error_description` may quote the request.
-            self._record(request, "deny", f"{error.error}: {error.description or 'not supported'}")
-            return self.handle_error_response(request, error)
+            self._record(request, "deny", reason(error))
+            return self.handle_response(*error())
         self._record(request, "permit", "every rule of the grant holds")
         return response
 
     def answer(self, endpoint: str, request: ServerRequest) -> ServerResponse:
-        """Answer a request at one of the registered endpoints."""
-        response: ServerResponse = self.create_endpoint_response(endpoint, request)
-        return response
+        """Answer a request at one of the registered endpoints; that it is refused is recorded."""
+        try:
+            return self.handle_response(*self._endpoints[endpoint][0](request))
+        except OAuth2Error as error:
+            client_id = request.client.client_id if request.client else None
+            record(
+                request.db,
+                1,
+                "deny",
+                reason(error),
+                f"token.{endpoint}",
+                client_id=client_id,
+                time=request.now,
+            )
+            return self.handle_response(*error())
 
     def _record(self, request: ServerRequest, decision: Decision, reason: str) -> None:
         step, operation = _STEPS.get(request.payload.grant_type, (4, "token.unknown_grant"))

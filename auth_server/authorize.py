@@ -1,24 +1,24 @@
 """The authorization endpoint (RFC 6749 §3.1): asks for sign-on and consent where they are missing. Step 1."""
 
-from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
-from authlib.oidc.core.errors import LoginRequiredError
+from authlib.oidc.core.errors import ConsentRequiredError, LoginRequiredError
 from fastapi import APIRouter, Request, Response
 
+from auth_server.audit import record
 from auth_server.authorization_code import AuthorizationCodeGrant
-from auth_server.authorization_server import ServerResponse
+from auth_server.authorization_server import ServerResponse, reason
 from auth_server.browser_session import current_session
 from auth_server.consent_page import agent_to_consent_to, consent_page
 from auth_server.context import Context, Form, InContext
 from auth_server.documented import PAGE
-from auth_server.oauth_errors import ConsentRequired
-from auth_server.oauth_request import Parameters, ServerRequest, parse_parameters
+from auth_server.oauth_request import Parameters, ServerRequest, parse_parameters, query_string
 from auth_server.pages import error_page, sign_on_page
 from auth_server.tables import SignOnSession
+from delegation.record import Decision
 
 router = APIRouter(tags=["sign-on"])
 
@@ -27,7 +27,7 @@ router = APIRouter(tags=["sign-on"])
 def authorize(request: Request, context: InContext) -> Response:
     """Begin a sign-on: answers with a page, or with a redirect to the client."""
     try:
-        parameters = parse_parameters(request.url.query)
+        parameters = parse_parameters(query_string(request))
     except OAuth2Error as error:
         return error_page(context, request, 400, "This sign-on link does not work", _sentence(error))
     return _answer(context, request, parameters)
@@ -43,11 +43,12 @@ def _answer(context: Context, request: Request, parameters: Parameters) -> Respo
     with context.transaction() as db:
         oauth_request = context.request(db, "GET", "/authorize", parameters)
         session = current_session(db, request, context.settings, oauth_request.now)
+        grant: AuthorizationCodeGrant | None = None
         try:
             grant = context.server.get_consent_grant(oauth_request, session)
-            missing = _missing(context, oauth_request, grant.redirect_uri, session)
+            missing = _missing(context, oauth_request, session)
         except OAuth2Error as error:
-            return refuse(context, request, error, oauth_request)
+            return refuse(context, request, error, oauth_request, grant)
         query = urlencode(parameters)
         if missing == "sign-on" or session is None:
             return sign_on_page(context, request, query, grant.redirect_uri)
@@ -56,33 +57,29 @@ def _answer(context: Context, request: Request, parameters: Parameters) -> Respo
         return finish(context, oauth_request, grant, session)
 
 
-def _missing(
-    context: Context, request: ServerRequest, redirect_uri: str, session: SignOnSession | None
-) -> str | None:
+def _missing(context: Context, request: ServerRequest, session: SignOnSession | None) -> str | None:
     """Say what must be asked of the customer first; raise when the request forbids to ask."""
-    prompts = frozenset(request.payload.data.get("prompt", "").split())
-    if session is None or must_sign_on_again(
-        prompts, request.payload.data.get("max_age"), session, request.now
-    ):
+    prompts = _prompts(request)
+    if session is None or must_sign_on_again(request, session):
         if "none" in prompts:
-            raise LoginRequiredError(redirect_uri=redirect_uri, state=request.payload.state)
+            raise LoginRequiredError
         return "sign-on"
     if agent_to_consent_to(context, request, session, ask_again="consent" in prompts):
         if "none" in prompts:
-            raise ConsentRequired(redirect_uri=redirect_uri, state=request.payload.state)
+            raise ConsentRequiredError
         return "consent"
     return None
 
 
-def must_sign_on_again(
-    prompts: Collection[str], max_age: str | None, session: SignOnSession, now: datetime
-) -> bool:
-    """Tell whether the request wants a fresh sign-on (OpenID Connect Core §3.1.2.1)."""
-    if {"login", "select_account"} & set(prompts):
-        return True
-    if max_age is None or not max_age.isdecimal() or len(max_age) > 9:
-        return False
-    return now - session.signed_on_at > timedelta(seconds=int(max_age))
+def must_sign_on_again(request: ServerRequest, session: SignOnSession) -> bool:
+    """Tell whether the request wants a fresher sign-on than there is (OpenID Connect Core §3.1.2.1)."""
+    max_age = request.payload.data.get("max_age")
+    too_old = max_age is not None and request.now - session.signed_on_at > timedelta(seconds=int(max_age))
+    return too_old or not _prompts(request).isdisjoint({"login", "select_account"})
+
+
+def _prompts(request: ServerRequest) -> frozenset[str]:
+    return frozenset(request.payload.data.get("prompt", "").split())
 
 
 def finish(
@@ -90,15 +87,33 @@ def finish(
 ) -> Response:
     """Answer the client with a code."""
     answer = context.server.create_authorization_response(oauth_request, grant_user=session, grant=grant)
+    _record(oauth_request, "permit", "signed on, and asked where needed", sub=session.sub)
     return _with_issuer(context, answer).as_http()
 
 
-def refuse(context: Context, request: Request, error: OAuth2Error, oauth_request: ServerRequest) -> Response:
-    """Tell the client what is wrong, or the person when the client cannot be trusted with it."""
-    answer = context.server.handle_error_response(oauth_request, error)
+def refuse(
+    context: Context,
+    request: Request,
+    error: OAuth2Error,
+    oauth_request: ServerRequest,
+    grant: AuthorizationCodeGrant | None,
+) -> Response:
+    """Tell the client what is wrong, or the person when the client cannot be trusted with it.
+
+    `grant` is there when the request was found good: then the error may go to the client.
+    """
+    if grant is not None:
+        error.redirect_uri, error.state = grant.redirect_uri, oauth_request.payload.state
+    _record(oauth_request, "deny", reason(error) if grant else str(error.error))
+    answer = context.server.handle_response(*error())
     if answer.location is None:
         return error_page(context, request, 400, "This sign-on link does not work", _sentence(error))
     return _with_issuer(context, answer).as_http()
+
+
+def _record(request: ServerRequest, decision: Decision, why: str, sub: str | None = None) -> None:
+    client_id = request.client.client_id if request.client else None
+    record(request.db, 1, decision, why, "authorize", sub=sub, client_id=client_id, time=request.now)
 
 
 def _with_issuer(context: Context, answer: ServerResponse) -> ServerResponse:

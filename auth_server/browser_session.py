@@ -4,18 +4,18 @@ import secrets
 from datetime import datetime, timedelta
 
 from fastapi import Request, Response
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from auth_server.audit import record
 from auth_server.settings import Settings
-from auth_server.tables import AuthorizationCode, SignOnSession, hashed
+from auth_server.tables import SignOnSession, hashed
 from auth_server.tokens import revoke_session
 
 
 def cookie_name(settings: Settings) -> str:
     """Return the cookie's name. Cookies ignore ports, so no other service on localhost may use it."""
-    return "__Host-auth_session" if settings.issuer.startswith("https:") else "auth_session"
+    return "__Host-auth_session" if settings.is_https else "auth_session"
 
 
 def current_session(db: Session, request: Request, settings: Settings, now: datetime) -> SignOnSession | None:
@@ -23,6 +23,16 @@ def current_session(db: Session, request: Request, settings: Settings, now: date
     cookie = request.cookies.get(cookie_name(settings))
     session = db.get(SignOnSession, hashed(cookie)) if cookie else None
     return session if session is not None and session.expires_at > now else None
+
+
+def hold_session(db: Session, sid: str) -> bool:
+    """Keep the session from ending, and its tokens from changing, until this transaction is over.
+
+    Whoever issues or ends a session's tokens holds it first: so nothing is issued while a session is ended,
+    and of two uses of one credential the second sees what the first did. False if the session is over.
+    """
+    session = select(SignOnSession.sid).where(SignOnSession.sid == sid)
+    return db.scalar(session.with_for_update()) is not None
 
 
 def begin_session(db: Session, sub: str, settings: Settings, now: datetime) -> str:
@@ -42,14 +52,23 @@ def begin_session(db: Session, sub: str, settings: Settings, now: datetime) -> s
 
 def set_session_cookie(response: Response, cookie: str, settings: Settings) -> None:
     """Give the browser its session's cookie, for as long as the browser runs."""
-    secure = settings.issuer.startswith("https:")
     # Lax and not Strict: the banking app sends the browser here from another origin.
-    response.set_cookie(cookie_name(settings), cookie, httponly=True, secure=secure, samesite="lax", path="/")
+    response.set_cookie(
+        cookie_name(settings), cookie, httponly=True, secure=settings.is_https, samesite="lax", path="/"
+    )
+
+
+def remove_session_cookie(response: Response, settings: Settings) -> None:
+    """Let the browser forget its session's cookie."""
+    # A browser takes a __Host- cookie, also its removal, only with Secure.
+    response.delete_cookie(
+        cookie_name(settings), httponly=True, secure=settings.is_https, samesite="lax", path="/"
+    )
 
 
 def end_session(db: Session, session: SignOnSession, now: datetime) -> None:
-    """End the session, and with it every code and every token that came of it."""
+    """End the session, and with it every token that came of it; its codes are worth nothing without it."""
+    # First the session: this waits for whoever holds it, and what they issued is then seen below.
+    db.execute(delete(SignOnSession).where(SignOnSession.sid == session.sid))
     revoke_session(db, session.sid, now)
-    db.execute(delete(AuthorizationCode).where(AuthorizationCode.sid == session.sid))
-    db.delete(session)
     record(db, 1, "permit", "the customer signed out", "sign_out", sub=session.sub, time=now)

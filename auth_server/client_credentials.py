@@ -28,16 +28,16 @@ class ClientCredentialsGrant(AuthlibClientCredentialsGrant):
         """
         request, issuer = self.request, self.server.settings.issuer
         agent = request.known_client
-        scope = Scope().union(*agent.resources.values())
+        scope = agent.most_scope
         if request.payload.scope:
-            scope = Scope(scope & Scope.parse(request.payload.scope))
+            scope = scope & Scope.parse(request.payload.scope)
         if not scope:
             raise InvalidScopeError("nothing of this scope may be delegated to this agent")
         content = TokenContent(
             sub=agent.client_id,
             client_id=agent.client_id,
             audience=one_resource(request.all("resource"), {issuer}, default=issuer),
-            scope=Scope(scope),
+            scope=scope,
             expires_at=request.now + ACTOR_TOKEN_LIFE,
         )
         encoded, request.principal = self.server.tokens.issue(request.db, content, request.now)

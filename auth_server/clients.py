@@ -32,29 +32,21 @@ class Client(ClientMixin):
         """Return the metadata that Authlib reads by name."""
         return {"post_logout_redirect_uris": list(self.post_logout_redirect_uris)}
 
-    def get_client_id(self) -> str:
-        """Return the client identifier."""
-        return self.client_id
+    @property
+    def most_scope(self) -> Scope:
+        """Return all that the client may ask for, at whichever resource."""
+        return Scope(scope for most in self.resources.values() for scope in most)
 
     def get_default_redirect_uri(self) -> None:
         """Return nothing: a request must name its redirect URI (RFC 9700 §2.1)."""
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
         """Return the part of the scope that this client may ask for, or None if that is nothing."""
-        allowed = Scope().union(*self.resources.values())
-        return str(Scope.parse(scope or "") & allowed) or None
+        return str(Scope.parse(scope or "") & self.most_scope) or None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         """Tell whether the URI is registered, compared character by character (RFC 9700 §2.1)."""
         return redirect_uri in self.redirect_uris
-
-    def check_client_secret(self, client_secret: str) -> bool:
-        """Return False: there are no shared secrets here."""
-        return False
-
-    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        """Tell whether the client may authenticate so."""
-        return method == "private_key_jwt"
 
     def check_response_type(self, response_type: str) -> bool:
         """Tell whether the client may use the response type."""

@@ -4,15 +4,18 @@ from datetime import timedelta
 
 from authlib.oauth2 import OAuth2Error
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
 from auth_server.audit import record
-from auth_server.authorize import finish, refuse
+from auth_server.authorization_code import AuthorizationCodeGrant
+from auth_server.authorize import finish, must_sign_on_again, refuse
 from auth_server.browser_session import current_session
 from auth_server.consent_page import asked_scope, consent_page, requested_agent
 from auth_server.context import Context, Form, InContext
 from auth_server.delegation_grants import give_grant
 from auth_server.documented import PAGE
-from auth_server.oauth_request import ServerRequest, parse_parameters
+from auth_server.oauth_errors import InvalidTarget
+from auth_server.oauth_request import ServerRequest, parse_parameters, query_string
 from auth_server.pages import expired_form_page
 from auth_server.tables import SignOnSession
 from delegation.scope import Scope
@@ -24,48 +27,52 @@ _ALLOW = "allow:"
 @router.post("/consent", responses=PAGE)
 def consent(request: Request, form: Form, context: InContext) -> Response:
     """Keep the customer's decision, and answer the authorization request in the query."""
-    fields, query = dict(form), request.url.query
+    fields, query = dict(form), query_string(request)
     if not context.csrf.is_own_form(request, fields):
         return expired_form_page(context, request, query)
     with context.transaction() as db:
         session = current_session(db, request, context.settings, context.now())
         if session is None or session.sid != fields.get("sid"):
             return expired_form_page(context, request, query)
-        oauth_request: ServerRequest | None = None
+        oauth_request = context.request(db, "GET", "/authorize", parse_parameters(query))
+        grant: AuthorizationCodeGrant | None = None
         try:
-            oauth_request = context.request(db, "GET", "/authorize", parse_parameters(query))
             grant = context.server.get_consent_grant(oauth_request, session)
-            if fields.get("decision") == "allow" and not _keep(context, oauth_request, session, fields):
+            if must_sign_on_again(oauth_request, session):
+                return RedirectResponse(f"/authorize?{query}", 303)
+            if not _keep_decision(context, oauth_request, session, fields):
                 message = "Tick what the assistant may do, or go on without it."
                 return consent_page(context, request, oauth_request, session, query, 400, message)
         except OAuth2Error as error:
-            if oauth_request is None:
-                return expired_form_page(context, request, "")
-            return refuse(context, request, error, oauth_request)
+            return refuse(context, request, error, oauth_request, grant)
         return finish(context, oauth_request, grant, session)
 
 
-def _keep(context: Context, request: ServerRequest, session: SignOnSession, fields: dict[str, str]) -> bool:
-    """Keep what was ticked of what was asked; False when that is nothing."""
+def _keep_decision(
+    context: Context, request: ServerRequest, session: SignOnSession, fields: dict[str, str]
+) -> bool:
+    """Keep what was ticked of what was asked; False when the customer allows something but ticked nothing."""
     agent = requested_agent(context, request)
     if agent is None:
-        return False
+        raise InvalidTarget("no agent is asked for")
     ticked = Scope(name.removeprefix(_ALLOW) for name in fields if name.startswith(_ALLOW))
     scope = asked_scope(request, agent) & ticked
-    if not scope:
+    allows = fields.get("decision") == "allow"
+    if allows and not scope:
         return False
-    life = timedelta(days=context.settings.grant_days)
-    give_grant(request.db, session.sub, agent.client_id, scope, request.now, life)
+    if allows:
+        life = timedelta(days=context.settings.grant_days)
+        give_grant(request.db, session.sub, agent.client_id, scope, request.now, life)
     record(
         request.db,
         1,
-        "permit",
-        "the customer allows the agent to act",
+        "permit" if allows else "deny",
+        "the customer allows the agent to act" if allows else "the customer allows the agent nothing new",
         "grant.give",
         sub=session.sub,
         act=(agent.client_id,),
         client_id=request.known_client.client_id,
-        scope=str(scope),
+        scope=str(scope if allows else asked_scope(request, agent)),
         time=request.now,
     )
     return True

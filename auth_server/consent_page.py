@@ -24,14 +24,13 @@ def requested_agent(context: Context, request: ServerRequest) -> Agent | None:
     clients = (context.clients.get(resource) for resource in set(request.all("resource")))
     agents = [client for client in clients if isinstance(client, Agent)]
     if len(agents) > 1:
-        raise InvalidTarget("ask for one agent at a time", redirect_uri=request.payload.redirect_uri)
+        raise InvalidTarget("ask for one agent at a time")
     return agents[0] if agents and asked_scope(request, agents[0]) else None
 
 
 def asked_scope(request: ServerRequest, agent: Agent) -> Scope:
     """Return what the request asks the customer to allow the agent."""
-    most = request.known_client.resources[agent.client_id] & Scope().union(*agent.delegable.values())
-    return most & Scope.parse(request.scope)
+    return request.known_client.resources[agent.client_id] & agent.most_scope & Scope.parse(request.scope)
 
 
 def agent_to_consent_to(

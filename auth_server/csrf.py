@@ -2,14 +2,18 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from pathlib import Path
 from typing import Final
 
 from fastapi import Request, Response
 
+from delegation.secret_file import write_once
+
 FIELD: Final = "csrf"
 _KEY_BYTES: Final = 32
+_BROWSER: Final = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 
 
 class CsrfProtection:
@@ -21,8 +25,8 @@ class CsrfProtection:
         self._cookie = "__Host-auth_csrf" if secure else "auth_csrf"
 
     def browser(self, request: Request) -> str:
-        """Return the browser's cookie, or a new value for it."""
-        return request.cookies.get(self._cookie) or secrets.token_urlsafe(32)
+        """Return the browser's cookie, or a new value where it has none that we made."""
+        return self._sent(request) or secrets.token_urlsafe(32)
 
     def remember(self, response: Response, browser: str) -> None:
         """Set the cookie."""
@@ -36,14 +40,20 @@ class CsrfProtection:
 
     def is_own_form(self, request: Request, form: dict[str, str]) -> bool:
         """Tell whether a form was made by this server for this browser."""
-        browser = request.cookies.get(self._cookie)
-        sent = form.get(FIELD, "")
-        return bool(browser) and hmac.compare_digest(self.token(browser or "").encode(), sent.encode())
+        browser = self._sent(request)
+        if browser is None:
+            return False
+        return hmac.compare_digest(self.token(browser).encode(), form.get(FIELD, "").encode())
+
+    def _sent(self, request: Request) -> str | None:
+        browser = request.cookies.get(self._cookie, "")
+        return browser if _BROWSER.match(browser) else None
 
 
 def _load_or_create(path: Path) -> bytes:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(_KEY_BYTES))
-    return path.read_bytes()
+        write_once(path, secrets.token_bytes(_KEY_BYTES))
+    key = path.read_bytes()
+    if len(key) != _KEY_BYTES:
+        raise ValueError(f"{path} is damaged: remove it, and a new key is made")
+    return key

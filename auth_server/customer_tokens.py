@@ -8,6 +8,7 @@ from authlib.oauth2.rfc6749 import InvalidScopeError
 from authlib.oauth2.rfc6749.grants import BaseGrant
 
 from auth_server.authorization_server import AuthorizationServer
+from auth_server.browser_session import hold_session
 from auth_server.clients import Agent
 from auth_server.delegation_grants import grant_in_force
 from auth_server.oauth_errors import InvalidTarget
@@ -24,6 +25,13 @@ class CustomerTokenGrant(BaseGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = ("private_key_jwt",)
     request: ServerRequest
     server: AuthorizationServer
+
+    def hold(self, origin: AuthorizationCode | RefreshToken) -> bool:
+        """Hold the sign-on session behind a credential, and read it again; False if the session is over."""
+        if not hold_session(self.request.db, origin.sid):
+            return False
+        self.request.db.refresh(origin)
+        return True
 
     def generate_token(self, *_args: Any, **_kwargs: Any) -> dict[str, Any]:
         """Issue an access token for the one resource asked for, and the next refresh token."""
@@ -47,8 +55,10 @@ class CustomerTokenGrant(BaseGrant):
             InvalidScopeError: nothing of the scope asked for may be had there.
         """
         issuer = self.server.settings.issuer
-        resource = one_resource(self.request.all("resource"), origin.resources, default=issuer)
-        most = self.server.clients[origin.client_id].resources[resource] & Scope.parse(origin.scope)
+        registered = self.request.known_client.resources
+        allowed = registered.keys() & set(origin.resources)
+        resource = one_resource(self.request.all("resource"), allowed, default=issuer)
+        most = registered[resource] & Scope.parse(origin.scope)
         agent = self.server.clients.get(resource)
         if isinstance(agent, Agent):
             most = most & self._granted_to(agent, origin.sub)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.orm import Session
 
-from auth_server.tables import DelegationGrant
+from auth_server.tables import Customer, DelegationGrant
 from delegation.scope import Scope
 
 
@@ -38,6 +38,8 @@ def give_grant(
     db: Session, sub: str, agent: str, scope: Scope, now: datetime, life: timedelta
 ) -> DelegationGrant:
     """Keep what the customer allows the agent; it takes the place of what they allowed it before."""
+    # One decision at a time: of two at once both would stay in force.
+    db.get(Customer, sub, with_for_update=True)
     earlier = (
         DelegationGrant.sub == sub,
         DelegationGrant.agent == agent,

@@ -11,10 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from auth_server.authorization_server import AuthorizationServer
-from auth_server.browser_session import cookie_name, current_session, end_session
+from auth_server.browser_session import current_session, end_session, remove_session_cookie
 from auth_server.context import Context, Form, InContext
 from auth_server.documented import PAGE
-from auth_server.oauth_request import Parameters, ServerRequest, parse_parameters
+from auth_server.oauth_request import Parameters, ServerRequest, parse_parameters, query_string
 from auth_server.pages import error_page, page
 from auth_server.tables import SignOnSession
 from delegation.signing_key import ALGORITHM
@@ -40,7 +40,7 @@ class EndSessionEndpoint(AuthlibEndSessionEndpoint):
 def end_session_by_link(request: Request, context: InContext) -> Response:
     """Sign the customer out; ask first, unless the app proves with an ID token that it may."""
     try:
-        parameters = parse_parameters(request.url.query)
+        parameters = parse_parameters(query_string(request))
     except OAuth2Error:
         return error_page(
             context, request, 400, "This sign-out link does not work", "Its parameters are malformed."
@@ -69,7 +69,7 @@ def _answer(context: Context, request: Request, parameters: Parameters, *, confi
             response = context.server.handle_response(303, "", [("Location", logout.redirect_uri)]).as_http()
         else:
             response = page(context, request, "signed_out.html", back=context.settings.banking_app_url)
-        response.delete_cookie(cookie_name(context.settings), path="/")
+        remove_session_cookie(response, context.settings)
         return response
 
 
@@ -77,7 +77,7 @@ def _validated(context: Context, request: ServerRequest, parameters: Parameters)
     """Read the logout request. A hint that cannot be verified, too old say, counts as none: then we ask."""
     try:
         return context.server.validate_endpoint_request("end_session", request)
-    except OAuth2Error:
+    except (OAuth2Error, TypeError):  # a malformed JOSE header can be a TypeError in joserfc
         without = [(name, value) for name, value in parameters if name != "id_token_hint"]
         again = context.request(request.db, "GET", "/end-session", without)
         return context.server.validate_endpoint_request("end_session", again)

@@ -1,10 +1,12 @@
 """What has expired is removed, so that the database does not grow with every question asked."""
 
 import asyncio
+import logging
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import delete
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from auth_server.context import Context
@@ -17,6 +19,7 @@ from auth_server.tables import (
     UsedAssertion,
 )
 
+_log = logging.getLogger(__name__)
 _EVERY_SECONDS: Final = 600
 _KEPT: Final = timedelta(hours=1)
 """Codes and refresh tokens are kept a while after their end, so that a late second use is still noticed."""
@@ -37,5 +40,8 @@ async def remove_expired_regularly(context: Context) -> None:
             remove_expired(db, context.now())
 
     while True:
-        await asyncio.to_thread(once)
+        try:
+            await asyncio.to_thread(once)
+        except SQLAlchemyError as error:
+            _log.warning("could not remove what has expired, will try again: %s", type(error).__name__)
         await asyncio.sleep(_EVERY_SECONDS)

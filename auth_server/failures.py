@@ -17,6 +17,7 @@ from delegation.bearer import BearerError
 from delegation.problem import Problem, answer_problem
 
 _PAGES = frozenset({"/authorize", "/sign-on", "/consent", "/end-session"})
+_CLIENT_ENDPOINTS = frozenset({"/token", "/introspect", "/revoke"})
 _log = logging.getLogger(__name__)
 
 
@@ -24,11 +25,12 @@ def register_failures(app: FastAPI, context: Context) -> None:
     """Register the handlers: pages for people, RFC 6749 for clients, RFC 6750 and 9457 for own interfaces."""
 
     def oauth_error(request: Request, error: OAuth2Error) -> Response:
-        if request.url.path in _PAGES:
-            detail = f"{error.get_error_description()}"
-            return error_page(context, request, error.status_code, "That did not work", detail)
-        status, body, _ = error()
-        return JSONResponse(dict(body), status, NO_STORE)
+        if request.scope["path"] in _PAGES:
+            return error_page(context, request, error.status_code, "That did not work", error.description)
+        if request.scope["path"] in _CLIENT_ENDPOINTS:
+            status, body, _ = error()
+            return JSONResponse(body, status, NO_STORE)
+        return Problem(error.status_code, error.description).response()
 
     def bearer_error(_request: Request, error: BearerError) -> Response:
         return Problem(

@@ -18,18 +18,6 @@ class InvalidClient(OAuth2Error):
     status_code: ClassVar[int] = 401
 
 
-class RequestNotSupported(OAuth2Error):
-    """Request objects are not taken (OpenID Connect Core §3.1.2.6)."""
-
-    error: ClassVar[str] = "request_not_supported"
-
-
-class ConsentRequired(OAuth2Error):
-    """The customer must decide first, and the request forbids asking (OpenID Connect Core §3.1.2.6)."""
-
-    error: ClassVar[str] = "consent_required"
-
-
 class TemporarilyUnavailable(OAuth2Error):
     """The server cannot decide now (RFC 6749 §4.1.2.1): its database is locked, say."""
 

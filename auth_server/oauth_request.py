@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from urllib.parse import parse_qsl
 
 from authlib.oauth2 import OAuth2Request
@@ -16,7 +17,9 @@ from auth_server.clients import Client
 from auth_server.oauth_errors import InvalidClient
 from delegation.token import AccessToken
 
-MAX_FORM_BYTES = 64 * 1024
+MAX_FORM_BYTES: Final = 64 * 1024
+"""How long a request's body may be; a longer one is 413."""
+
 _MAX_PARAMETERS = 64
 _REPEATABLE = frozenset({"resource", "audience"})
 _PLAIN = frozenset({"grant_type", "response_type", "client_id", "redirect_uri", "scope"})
@@ -88,6 +91,8 @@ def parse_parameters(encoded: str) -> list[tuple[str, str]]:
     Raises:
         InvalidRequestError: malformed, too many, or one that may stand once stands twice.
     """
+    if not encoded.isascii():
+        raise InvalidRequestError("The parameters are not URL-encoded.")
     try:
         parameters = parse_qsl(encoded, encoding="utf-8", errors="strict", max_num_fields=_MAX_PARAMETERS)
     except ValueError as error:
@@ -100,20 +105,18 @@ def parse_parameters(encoded: str) -> list[tuple[str, str]]:
     return parameters
 
 
+def query_string(request: Request) -> str:
+    """Return the query as it was sent, which need not be as it ought to be."""
+    encoded: bytes = request.scope["query_string"]
+    return encoded.decode("latin-1")
+
+
 async def form_parameters(request: Request) -> list[tuple[str, str]]:
     """Read the parameters of a form POST.
 
     Raises:
-        InvalidRequestError: not a form, too large, or not as `parse_parameters` wants it.
+        InvalidRequestError: not a form, or not as `parse_parameters` wants it.
     """
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
         raise InvalidRequestError(f"Send the parameters as {_FORM}.")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            raise InvalidRequestError("The request is too large.")
-    try:
-        return parse_parameters(body.decode("ascii"))
-    except UnicodeDecodeError as error:
-        raise InvalidRequestError("The parameters are not URL-encoded.") from error
+    return parse_parameters((await request.body()).decode("latin-1"))

@@ -5,9 +5,11 @@ They take the token that the banking app gets for the issuer's own audience, and
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from sqlalchemy.orm import Session
 
 from auth_server.audit import record
+from auth_server.authorization_server import NO_STORE
 from auth_server.context import Context, InContext
 from auth_server.delegation_grants import grants_of, withdraw_grant
 from auth_server.documented import PROTECTED, problem
@@ -15,12 +17,17 @@ from auth_server.scopes import DESCRIPTIONS
 from auth_server.tables import RECORD, Customer, DelegationGrant
 from delegation.bearer import BearerError, InsufficientScope, InvalidToken, bearer_token
 from delegation.problem import Problem
-from delegation.record import of_token
+from delegation.record import Decision, of_token
 from delegation.record_table import records_of
 from delegation.scope import Scope
 from delegation.token import AccessToken, DelegationToken
 
-router = APIRouter(tags=["own interfaces"])
+
+def _no_store(response: Response) -> None:
+    response.headers.update(NO_STORE)
+
+
+router = APIRouter(tags=["own interfaces"], dependencies=[Depends(_no_store)])
 TraceId = Annotated[str, Query(pattern="^[0-9a-f]{32}$")]
 
 
@@ -40,12 +47,14 @@ def check_own_token(token: AccessToken, issuer: str, scope: Scope) -> None:
 
 
 @router.get("/userinfo", responses=PROTECTED)
+@router.post("/userinfo", responses=PROTECTED)
 def userinfo(request: Request, context: InContext) -> dict[str, str]:
     """Say who signed on (OpenID Connect Core §5.3)."""
     token = _authorized(context, request, "openid", "userinfo")
     with context.transaction() as db:
-        customer = db.get(Customer, token.subject)
-        return {"sub": token.subject} | ({"name": customer.name} if customer else {})
+        _permit(context, db, "userinfo", token)
+        customer = db.get(Customer, token.subject) if "profile" in token.scope else None
+    return {"sub": token.subject} | ({"name": customer.name} if customer else {})
 
 
 @router.get("/grants", responses=PROTECTED)
@@ -53,11 +62,12 @@ def grants(request: Request, context: InContext) -> dict[str, list[dict[str, Any
     """List what the customer allows, to whom, until when."""
     token = _authorized(context, request, "grant_management_query", "grant.list")
     with context.transaction() as db:
+        _permit(context, db, "grant.list", token)
         return {"grants": [_shown(context, grant) for grant in grants_of(db, token.subject, context.now())]}
 
 
 @router.delete(
-    "/grants/{grant_id}", status_code=204, response_class=Response, responses=PROTECTED | problem(404)
+    "/grants/{grant_id}", status_code=204, response_class=Response, responses=PROTECTED | problem(404, 422)
 )
 def withdraw(
     request: Request, context: InContext, grant_id: Annotated[str, Path(max_length=64, pattern=r"^[\w-]+$")]
@@ -66,30 +76,26 @@ def withdraw(
     token = _authorized(context, request, "grant_management_revoke", "grant.withdraw")
     with context.transaction() as db:
         grant = withdraw_grant(db, token.subject, grant_id, context.now())
-        if grant is None:
-            raise Problem(404, "There is no such grant in force; list the grants to see which there are.")
-        record(
-            db,
-            1,
-            "permit",
-            "the customer withdrew what the agent was allowed",
-            "grant.withdraw",
-            resource=f"/grants/{grant.grant_id}",
-            time=context.now(),
-            **of_token(token) | {"act": (grant.agent,), "scope": grant.scope},
-        )
+        if grant is not None:
+            subject = {"act": (grant.agent,), "scope": grant.scope, "resource": f"/grants/{grant.grant_id}"}
+            _permit(context, db, "grant.withdraw", token, **subject)
+        else:
+            _record(context, db, "deny", "no such grant in force", "grant.withdraw", token)
+    if grant is None:
+        raise Problem(404, "There is no such grant in force; list the grants to see which there are.")
 
 
-@router.get("/records", responses=PROTECTED)
+@router.get("/records", responses=PROTECTED | problem(422))
 def records(request: Request, context: InContext, trace_id: TraceId) -> dict[str, list[dict[str, object]]]:
     """List the customer's own records of one trace, oldest first."""
     token = _authorized(context, request, "openid", "record.list")
     with context.transaction() as db:
+        _permit(context, db, "record.list", token)
         return {"records": records_of(db.connection(), RECORD, token.subject, trace_id)}
 
 
 def _authorized(context: Context, request: Request, scope: str, operation: str) -> AccessToken:
-    """Return the caller's token if it opens this interface; the decision is recorded either way."""
+    """Return the caller's token if it opens this interface; a refusal is recorded."""
     token: AccessToken | None = None
     try:
         encoded = bearer_token(request.headers.getlist("authorization"), request.query_params)
@@ -98,11 +104,26 @@ def _authorized(context: Context, request: Request, scope: str, operation: str) 
         check_own_token(token, context.settings.issuer, Scope({scope}))
     except BearerError as error:
         with context.transaction() as db:
-            record(db, 1, "deny", error.description, operation, time=context.now(), **of_token(token))
+            _record(context, db, "deny", error.description, operation, token)
+        error.scope = Scope({scope})
         raise
-    with context.transaction() as db:
-        record(db, 1, "permit", "the customer's own token", operation, time=context.now(), **of_token(token))
     return token
+
+
+def _permit(context: Context, db: Session, operation: str, token: AccessToken, **fields: Any) -> None:
+    _record(context, db, "permit", "the customer's own token", operation, token, **fields)
+
+
+def _record(
+    context: Context,
+    db: Session,
+    decision: Decision,
+    reason: str,
+    operation: str,
+    token: AccessToken | None,
+    **fields: Any,
+) -> None:
+    record(db, 1, decision, reason, operation, time=context.now(), **of_token(token) | fields)
 
 
 def _shown(context: Context, grant: DelegationGrant) -> dict[str, Any]:

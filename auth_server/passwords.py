@@ -1,5 +1,6 @@
 """Passwords: argon2id, the same work for a user who does not exist, slower after several wrong ones."""
 
+import math
 import secrets
 import threading
 from datetime import datetime, timedelta
@@ -61,7 +62,7 @@ def seconds_to_wait(db: Session, username: str, now: datetime) -> int:
         row.failures = 0
     left = (row.last_at + wait_after(row.failures) - now).total_seconds()
     if left > 0:
-        return max(1, round(left))
+        return math.ceil(left)
     row.failures, row.last_at = row.failures + 1, now
     return 0
 

@@ -2,7 +2,6 @@
 
 from authlib.oauth2.rfc6749 import InvalidGrantError
 from authlib.oauth2.rfc6749.grants import RefreshTokenGrant as AuthlibRefreshTokenGrant
-from sqlalchemy import select
 
 from auth_server.customer_tokens import CustomerTokenGrant
 from auth_server.tables import Customer, RefreshToken, hashed
@@ -14,23 +13,22 @@ class RefreshTokenGrant(CustomerTokenGrant, AuthlibRefreshTokenGrant):
 
     INCLUDE_NEW_REFRESH_TOKEN = True
 
-    def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
-        """Return the refresh token if it is in time and unused.
+    def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken:
+        """Return the refresh token if it is in time and unused, and the customer still signed on.
 
         Raises:
-            InvalidGrantError: it was used before. Two hold it, and it cannot be told which is the thief.
+            InvalidGrantError: it is not; or it was used before: two hold it, and which is the thief cannot be
+                told, so all that came of the sign-on ends.
         """
-        db, now = self.request.db, self.request.now
-        found = db.scalar(
-            select(RefreshToken).where(RefreshToken.token_hash == hashed(refresh_token)).with_for_update()
-        )
-        if found is None or found.revoked_at is not None or found.expires_at <= now:
-            return None
-        if found.client_id != self.request.known_client.client_id:
-            return None
+        db, now, client_id = self.request.db, self.request.now, self.request.known_client.client_id
+        found = db.get(RefreshToken, hashed(refresh_token))
+        if found is None or found.client_id != client_id or not self.hold(found):
+            raise InvalidGrantError("this refresh token is unknown, or the sign-on is over; sign on again")
         if found.used_at is not None:
             revoke_family(db, found.family, now)
             raise InvalidGrantError("this refresh token was used before; sign on again")
+        if found.revoked_at is not None or found.expires_at <= now:
+            raise InvalidGrantError("this refresh token has ended; sign on again")
         return found
 
     def authenticate_user(self, refresh_token: RefreshToken) -> Customer | None:

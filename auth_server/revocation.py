@@ -7,6 +7,7 @@ from authlib.oauth2.rfc7009 import RevocationEndpoint as AuthlibRevocationEndpoi
 
 from auth_server.audit import record
 from auth_server.authorization_server import AuthorizationServer
+from auth_server.browser_session import hold_session
 from auth_server.oauth_errors import UnauthorizedRevocation
 from auth_server.oauth_request import ServerRequest
 from auth_server.tables import IssuedToken, RefreshToken, hashed
@@ -40,6 +41,7 @@ class RevocationEndpoint(AuthlibRevocationEndpoint):
         if row.client_id != client.client_id:
             raise UnauthorizedRevocation("this token was issued to another client")
         if isinstance(row, RefreshToken):
+            hold_session(request.db, row.sid)
             revoke_family(request.db, row.family, request.now)
         else:
             row.revoked_at = request.now
@@ -48,7 +50,7 @@ class RevocationEndpoint(AuthlibRevocationEndpoint):
             1,
             "permit",
             "the client ended its own token",
-            "token.revoke",
+            "token.revocation",
             sub=row.sub,
             client_id=row.client_id,
             time=request.now,

@@ -18,6 +18,10 @@ def _issuer(value: str) -> str:
     return value
 
 
+def _without_slash(value: str) -> str:
+    return value.rstrip("/")
+
+
 class Settings(BaseSettings):
     """The authorization server's settings. Each is an environment variable of the same name, in capitals."""
 
@@ -28,7 +32,7 @@ class Settings(BaseSettings):
     database_url: str = Field("", repr=False)
 
     banking_app_client_id: str = "banking-app"
-    banking_app_url: str = "http://localhost:8501"
+    banking_app_url: Annotated[str, AfterValidator(_without_slash)] = "http://localhost:8501"
     banking_app_jwks_uri: str = "http://localhost:8501/jwks.json"
 
     agent_id: str = "https://bank-agent.example.com"
@@ -41,3 +45,8 @@ class Settings(BaseSettings):
     demo_password: str = Field("bank-demo", repr=False)
     grant_days: int = Field(90, ge=1, le=366)
     sign_on_hours: int = Field(12, ge=1, le=168)
+
+    @property
+    def is_https(self) -> bool:
+        """Tell whether browsers come by https, and cookies must not travel without it."""
+        return self.issuer.startswith("https:")

@@ -5,14 +5,17 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from auth_server.audit import record
 from auth_server.browser_session import begin_session, set_session_cookie
 from auth_server.context import Context, Form, InContext
 from auth_server.documented import PAGE
+from auth_server.oauth_request import query_string
 from auth_server.pages import expired_form_page, sign_on_page
 from auth_server.passwords import forget_failures, seconds_to_wait
 from auth_server.tables import Customer
+from delegation.record import Decision
 
 router = APIRouter(tags=["sign-on"])
 _MAX_USERNAME = 254
@@ -22,13 +25,13 @@ _MAX_PASSWORD = 1024
 @router.get("/sign-on", responses=PAGE)
 def sign_on_again(request: Request) -> Response:
     """Lead whoever reloads the page back to the authorization request that it belongs to."""
-    return RedirectResponse(f"/authorize?{request.url.query}", 303)
+    return RedirectResponse(f"/authorize?{query_string(request)}", 303)
 
 
 @router.post("/sign-on", responses=PAGE)
 def sign_on(request: Request, form: Form, context: InContext) -> Response:
     """Check the password, and go on with the authorization request in the query."""
-    fields, query = dict(form), request.url.query
+    fields, query = dict(form), query_string(request)
     if not context.csrf.is_own_form(request, fields):
         return expired_form_page(context, request, query)
     username = fields.get("username", "").strip().lower()[:_MAX_USERNAME]
@@ -48,9 +51,14 @@ def sign_on(request: Request, form: Form, context: InContext) -> Response:
 
 
 def _count_try(context: Context, username: str) -> int:
+    """Return 0, or how many seconds to wait before the next try."""
     try:
         with context.transaction() as db:
-            return seconds_to_wait(db, username, context.now())
+            wait = seconds_to_wait(db, username, context.now())
+            if wait:
+                customer = db.get(Customer, username)
+                _record(context, db, "deny", "too many wrong passwords", customer.sub if customer else None)
+            return wait
     except IntegrityError:  # two first tries at the same moment
         return 1
 
@@ -61,16 +69,18 @@ def _check(context: Context, username: str, password: str) -> str | None:
         customer = db.get(Customer, username)
     right = context.passwords.matches(customer.password_hash if customer else None, password)
     with context.transaction() as db:
-        # An unknown name is not recorded: people type their password into the wrong field.
-        sub = customer.sub if customer else None
-        if not right or sub is None:
-            record(
-                db, 1, "deny", "user name and password do not match", "sign_on", sub=sub, time=context.now()
-            )
+        if customer is None or not right:
+            sub = customer.sub if customer else None
+            _record(context, db, "deny", "user name and password do not match", sub)
             return None
         forget_failures(db, username)
-        record(db, 1, "permit", "the password is right", "sign_on", sub=sub, time=context.now())
-        return begin_session(db, sub, context.settings, context.now())
+        _record(context, db, "permit", "the password is right", customer.sub)
+        return begin_session(db, customer.sub, context.settings, context.now())
+
+
+def _record(context: Context, db: Session, decision: Decision, reason: str, sub: str | None) -> None:
+    # A name that is not a customer's is not recorded: people type their password into the wrong field.
+    record(db, 1, decision, reason, "sign_on", sub=sub, time=context.now())
 
 
 def _signed_on(query: str) -> str:

@@ -4,9 +4,10 @@ import hashlib
 from datetime import datetime
 from typing import ClassVar
 
-from sqlalchemy import JSON, String
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, String, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from auth_server.clients import Client
 from delegation.database import UtcDateTime
 from delegation.record_table import record_table
 
@@ -18,6 +19,14 @@ class Base(DeclarativeBase):
 
 
 RECORD = record_table(Base.metadata)
+
+
+def create_tables(db: Session) -> None:
+    """Create the tables that are missing."""
+    if db.get_bind().dialect.name == "postgresql":
+        # Several servers may start on one database. SQLite's transactions wait for each other anyway.
+        db.execute(text("SELECT pg_advisory_xact_lock(8502)"))
+    Base.metadata.create_all(db.connection())
 
 
 def hashed(secret: str) -> str:
@@ -72,6 +81,29 @@ class AuthorizationCode(Base):
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
 
+    def get_redirect_uri(self) -> str:
+        """Return where the code was sent (Authlib asks, as below)."""
+        return self.redirect_uri
+
+    def get_scope(self) -> str:
+        """Return the scope that the customer agreed to."""
+        return self.scope
+
+    def get_nonce(self) -> str | None:
+        """Return the ID token's `nonce`."""
+        return self.nonce
+
+    def get_auth_time(self) -> int:
+        """Return the ID token's `auth_time`, in seconds since 1970."""
+        return int(self.auth_time.timestamp())
+
+    def get_acr(self) -> None:
+        """Return nothing: there is one way to sign on here, and it has no class."""
+
+    def get_amr(self) -> list[str]:
+        """Return how the customer signed on (RFC 8176 §2)."""
+        return ["pwd"]
+
 
 class RefreshToken(Base):
     """A refresh token, good for one use (RFC 9700 §4.14.2)."""
@@ -87,6 +119,14 @@ class RefreshToken(Base):
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+    def check_client(self, client: Client) -> bool:
+        """Tell whether the token was issued to this client (Authlib asks, as below)."""
+        return self.client_id == client.client_id
+
+    def get_scope(self) -> str:
+        """Return the scope that a refresh may ask for at most."""
+        return self.scope
 
 
 class IssuedToken(Base):

@@ -2,31 +2,67 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import DateTime, Dialect, Engine, TypeDecorator, create_engine, event
+from sqlalchemy import URL, DateTime, Dialect, Engine, TypeDecorator, create_engine, event, make_url
+
+_TIMEOUT_SECONDS: Final = 5
+"""How long to wait for a connection, a lock or a statement, before the answer is that it cannot be had."""
 
 
 def open_database(database_url: str, sqlite_file: Path) -> Engine:
     """Return the engine for `database_url`, or for `sqlite_file` when it is empty.
 
-    SQLite runs in WAL mode with full durability, and a transaction that this engine begins takes the write
-    lock at once: two writers wait for each other instead of failing half-way.
+    Its errors name no value of a statement: a value may be the customer's business.
+
+    Raises:
+        ValueError: the address is neither PostgreSQL's nor SQLite's.
     """
     if not database_url:
         sqlite_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        database_url = f"sqlite:///{sqlite_file}"
-    engine = create_engine(database_url, pool_pre_ping=True)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        return _sqlite(URL.create("sqlite", database=str(sqlite_file)))
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url)
+    if url.get_backend_name() == "postgresql":
+        return _postgresql(url.set(drivername="postgresql+psycopg"))
+    raise ValueError("DATABASE_URL must begin with postgresql:// or sqlite://")
+
+
+def _sqlite(url: URL) -> Engine:
+    """WAL mode with full durability; each transaction takes the write lock at once.
+
+    So two writers wait for each other instead of failing half-way. Few connections: threads queue for one in
+    turn, which is fairer than polling for the file's lock.
+    """
+    engine = create_engine(
+        url, pool_size=4, max_overflow=0, pool_timeout=_TIMEOUT_SECONDS, hide_parameters=True
+    )
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
     connection.isolation_level = None  # SQLAlchemy's "begin" event begins the transaction, not the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
+    busy_timeout = f"busy_timeout={_TIMEOUT_SECONDS * 1000}"
+    for pragma in (busy_timeout, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _postgresql(url: URL) -> Engine:
+    return create_engine(
+        url,
+        pool_size=20,
+        max_overflow=0,
+        pool_timeout=_TIMEOUT_SECONDS,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": _TIMEOUT_SECONDS,
+            "options": f"-c statement_timeout={_TIMEOUT_SECONDS * 1000}",
+        },
+        hide_parameters=True,
+    )
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -35,13 +71,21 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002 - SQLAlchemy's signature
+    ) -> datetime | None:
         """Refuse a time that does not say its zone."""
         if value is not None and value.tzinfo is None:
             raise ValueError("a stored time must be aware")
         return value.astimezone(UTC) if value is not None else None
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002 - SQLAlchemy's signature
+    ) -> datetime | None:
         """Return the time as aware UTC."""
         if value is None:
             return None

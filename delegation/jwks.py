@@ -1,13 +1,14 @@
 """Somebody else's public keys, fetched from their `jwks_uri` and kept (RFC 7517 §5)."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import httpx2
 from jwt import PyJWK
-from jwt.exceptions import PyJWKError
+from jwt.exceptions import PyJWTError
 
 from delegation.clock import Clock, utc_now
 
@@ -33,7 +34,8 @@ class RemoteKeySet:
     """The keys at one `jwks_uri`.
 
     An unknown `kid` causes one fetch, and at most one every five seconds whatever callers send. A failed
-    fetch forgets nothing: the last good keys serve for an hour.
+    fetch forgets nothing: the last good keys serve for an hour. A source that answers with a set that has
+    no usable key has withdrawn its keys: then there are none.
     """
 
     def __init__(self, jwks_uri: str, http: httpx2.AsyncClient, clock: Clock = utc_now) -> None:
@@ -73,45 +75,56 @@ class RemoteKeySet:
         async with self._one_fetch:
             if kid in self._keys and self._younger_than(_FRESH):
                 return
-            now = self._clock()
-            if self._next_fetch_at is not None and now < self._next_fetch_at:
+            asked_at = self._clock()
+            if self._next_fetch_at is not None and asked_at < self._next_fetch_at:
                 return
-            self._next_fetch_at = now + _BETWEEN_FAILURES
             keys = await self._fetch()
-            if keys:
-                self._keys, self._fetched_at = keys, now
-                self._next_fetch_at = now + _BETWEEN_FETCHES
+            # Counted from the fetch's end: whoever waited for one that timed out does not begin the next.
+            answered_at = self._clock()
+            if keys is None:
+                self._next_fetch_at = answered_at + _BETWEEN_FAILURES
+            else:
+                self._keys, self._fetched_at = keys, asked_at
+                self._next_fetch_at = answered_at + _BETWEEN_FETCHES
 
-    async def _fetch(self) -> dict[str, PyJWK]:
+    async def _fetch(self) -> dict[str, PyJWK] | None:
+        """Return the source's keys, or None when it gives no JWK set."""
         try:
-            async with self._http.stream(
-                "GET", self.jwks_uri, follow_redirects=False, timeout=_TIMEOUT_SECONDS
-            ) as response:
+            # httpx2's own timeout is for each read: a source that drips would hold everybody up.
+            async with (
+                asyncio.timeout(_TIMEOUT_SECONDS),
+                self._http.stream("GET", self.jwks_uri, follow_redirects=False) as response,
+            ):
                 body = b""
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > _MAX_BYTES:
-                        return {}
-            return _usable_keys(httpx2.Response(response.status_code, content=body))
-        except (httpx2.HTTPError, ValueError):
-            return {}
+                        return None
+            return _usable_keys(json.loads(body)) if response.status_code == httpx2.codes.OK else None
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError, RecursionError):
+            return None
 
 
-def _usable_keys(response: httpx2.Response) -> dict[str, PyJWK]:
-    """Return the asymmetric signature keys of a JWK set by `kid`; what cannot be used is passed over."""
-    document = response.json() if response.status_code == httpx2.codes.OK else None
+def _usable_keys(document: object) -> dict[str, PyJWK]:
+    """Return the asymmetric signature keys of a JWK set by `kid`; what cannot be used is passed over.
+
+    Raises:
+        ValueError: the document is no JWK set.
+    """
     entries = document.get("keys") if isinstance(document, dict) else None
-    keys = [_usable_key(entry) for entry in entries] if isinstance(entries, list) else []
+    if not isinstance(entries, list):
+        raise ValueError("not a JWK set")
+    keys = map(_usable_key, entries)
     return {key.key_id: key for key in keys if key is not None and key.key_id is not None}
 
 
 def _usable_key(entry: object) -> PyJWK | None:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("kid"), str):
         return None
-    if entry.get("kty") not in {"EC", "RSA", "OKP"} or entry.get("use", "sig") != "sig":
+    if entry.get("kty") not in ("EC", "RSA", "OKP") or entry.get("use", "sig") != "sig":
         return None
     public: dict[str, Any] = {name: value for name, value in entry.items() if name != "d"}
     try:
         return PyJWK.from_dict(public)
-    except PyJWKError:
+    except (PyJWTError, NotImplementedError, TypeError):  # each of them for another fault of the key
         return None

@@ -1,7 +1,5 @@
 """A service's own key pair: made by itself at its first start, kept in its data folder, never leaving it."""
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
@@ -10,6 +8,8 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc.jwk import ECKey
+
+from delegation.secret_file import write_once
 
 ALGORITHM: Final = "ES256"
 
@@ -56,19 +56,7 @@ class SigningKey:
 
     def save(self, path: Path) -> None:
         """Write the key pair to `path`, unless another process was first: then its key stays."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # mkstemp makes the file with mode 0600; link() puts it in place at once and never overwrites.
-        descriptor, name = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(self._pem())
-                file.flush()
-                os.fsync(descriptor)
-            Path(path).hardlink_to(name)
-        except FileExistsError:
-            pass
-        finally:
-            Path(name).unlink()
+        write_once(path, self._pem())
 
     def sign(self, claims: Mapping[str, Any], typ: str) -> str:
         """Return the claims as a signed JWT with this `typ`."""

@@ -93,7 +93,7 @@ class TokenExchangeClient:
                 self._token_endpoint, data=form, headers=outgoing_headers(), timeout=_TIMEOUT_SECONDS
             )
             body = response.json()
-        except (httpx2.HTTPError, ValueError) as error:
+        except (httpx2.HTTPError, ValueError, RecursionError) as error:
             raise OAuthError("temporarily_unavailable", "the authorization server does not answer") from error
         if not isinstance(body, dict):
             body = {}
@@ -112,11 +112,19 @@ class TokenExchangeClient:
             or token_type.lower() != "bearer"
             or isinstance(expires_in, bool)
             or not isinstance(expires_in, int)
+            or expires_in < 0
             or not isinstance(scope, str)
         ):
-            raise OAuthError("temporarily_unavailable", "the authorization server's answer is malformed", 200)
-        expires_at = self._clock() + timedelta(seconds=min(expires_in, 86_400))
-        return IssuedToken(access_token, Scope.parse(scope), expires_at)
+            raise _malformed()
+        try:
+            granted = Scope.parse(scope)
+        except ValueError as error:
+            raise _malformed() from error
+        return IssuedToken(access_token, granted, self._clock() + timedelta(seconds=min(expires_in, 86_400)))
+
+
+def _malformed() -> OAuthError:
+    return OAuthError("temporarily_unavailable", "the authorization server's answer is malformed", 200)
 
 
 def _refusal(body: dict[str, object], status: int) -> OAuthError:

@@ -1,0 +1,122 @@
+"""Wiring: settings, database, verifier and routes become the application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import httpx2
+from fastapi import FastAPI
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from account_api import problems
+from account_api.bank import Bank, bank_of
+from account_api.call import Recorder
+from account_api.database import Database, DatabaseUnavailable, engine
+from account_api.metadata import resource_metadata
+from account_api.openapi import AccountApi
+from account_api.recorded_route import refused
+from account_api.routes import router
+from account_api.seed import seed_if_empty
+from account_api.settings import Settings
+from account_api.tables import metadata
+from delegation.clock import Clock, utc_now
+from delegation.health import NotReady, health_routes
+from delegation.jwks import RemoteKeySet
+from delegation.scope import Scope
+from delegation.trace import TraceMiddleware
+from delegation.verification import TokenVerifier
+
+
+def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> FastAPI:
+    """Return the account API; `uvicorn account_api.app:create_app --factory` serves it.
+
+    Raises:
+        ValueError: DATABASE_URL is neither of PostgreSQL nor of SQLite.
+        OSError: DATA_DIR cannot be made.
+    """
+    settings = settings or Settings()
+    http = httpx2.AsyncClient()
+    keys = RemoteKeySet(settings.jwks_uri, http, clock)
+    database = _database(settings, clock)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with http:
+            # A database that is not up yet is no reason not to start: /readyz says what is lacking.
+            with suppress(DatabaseUnavailable):
+                await run_in_threadpool(_use, database)
+            yield
+        database.dispose()
+
+    app = AccountApi(
+        title="Account API",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers={HTTPException: _answer_unrouted, Exception: _answer_fault},
+    )
+    app.state.bank = Bank(
+        database=database,
+        verifier=TokenVerifier(settings.issuer, settings.audience, keys, clock=clock),
+        app_client_ids=settings.app_client_ids,
+        resource_metadata_url=settings.resource_metadata_url,
+        clock=clock,
+    )
+    app.include_router(router)
+    app.router.routes.extend(_public_routes(settings, database, keys))
+    app.add_middleware(TraceMiddleware)
+    return app
+
+
+def _database(settings: Settings, clock: Clock) -> Database:
+    def prepare(db: Connection) -> None:
+        metadata.create_all(db)
+        seed_if_empty(db, clock())
+
+    url, timeout_seconds = settings.database_url.get_secret_value(), settings.database_timeout_seconds
+    return Database(engine(url, settings.data_dir, timeout_seconds), prepare)
+
+
+def _public_routes(settings: Settings, database: Database, keys: RemoteKeySet) -> list[Route]:
+    async def database_ready() -> None:
+        try:
+            await run_in_threadpool(_use, database)
+        except DatabaseUnavailable as error:
+            raise NotReady("The database does not answer. Check DATABASE_URL or DATA_DIR.") from error
+
+    async def keys_ready() -> None:
+        if not await keys.ready():
+            raise NotReady(f"The issuer's keys cannot be had from {settings.jwks_uri}. Check JWKS_URI.")
+
+    document = resource_metadata(settings, router.routes)
+
+    async def metadata_document(_request: Request) -> JSONResponse:
+        return JSONResponse(document)
+
+    return [
+        *health_routes({"database": database_ready, "keys": keys_ready}),
+        Route("/.well-known/oauth-protected-resource", metadata_document),
+    ]
+
+
+def _use(database: Database) -> None:
+    with database.transaction():
+        pass
+
+
+async def _answer_fault(_request: Request, _error: Exception) -> Response:
+    """Answer when even the record of a refusal failed for a reason that nobody foresaw; uvicorn logs it."""
+    return problems.internal_error().response()
+
+
+async def _answer_unrouted(request: Request, error: Exception) -> Response:
+    """Answer, and record, a request that no route takes: 404 or 405."""
+    bank = await bank_of(request)
+    recorder = Recorder(database=bank.database, clock=bank.clock, operation="none")
+    return await refused(error, recorder, Scope(), bank)

@@ -1,0 +1,27 @@
+"""The service's settings: the only place where the environment is read."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable of the same name in capitals; README.md explains them."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
+
+    issuer: str = "http://localhost:8502"
+    jwks_uri: str = "http://localhost:8502/jwks"
+    audience: str = "https://account.api.example.com"
+    resource_metadata_url: str = "http://localhost:8505/.well-known/oauth-protected-resource"
+    app_client_ids: Annotated[frozenset[str], NoDecode] = frozenset({"banking-app"})
+    data_dir: Path = Path("./data/account_api")
+    database_url: SecretStr = SecretStr("")
+    database_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+    @field_validator("app_client_ids", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return value.split() if isinstance(value, str) else value

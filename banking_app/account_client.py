@@ -1,0 +1,77 @@
+"""The app's own view of a customer's accounts, read from the account API with the app token."""
+
+from datetime import date, datetime
+from typing import Final
+
+import httpx2
+
+from banking_app.money import Money
+from banking_app.service_http import Document, Service
+
+_PAGE: Final = 100
+_MAX_PAGES: Final = 5
+
+
+class Account(Document):
+    """An account and what is on it."""
+
+    account_id: str
+    name: str
+    type: str
+    balance: Money
+    available: Money
+
+
+class Transaction(Document):
+    """One entry of an account. Description and counterparty are other people's text."""
+
+    transaction_id: str
+    booked_at: datetime
+    description: str
+    counterparty: str | None = None
+    category: str | None = None
+    amount: Money
+    balance_after: Money
+
+    @property
+    def details(self) -> str:
+        """Return what there is to say besides the counterparty, each thing once."""
+        said = [self.description if self.counterparty else "", self.category or ""]
+        distinct = {word.casefold(): word for word in reversed(said) if word}
+        return " · ".join(reversed(distinct.values()))
+
+
+class _Accounts(Document):
+    accounts: list[Account]
+
+
+class _Transactions(Document):
+    transactions: list[Transaction]
+    next_cursor: str | None = None
+
+
+class AccountClient:
+    """Reads accounts and transactions. Every method raises `Failure` when it cannot."""
+
+    def __init__(self, base_url: str, http: httpx2.Client) -> None:
+        self._base_url = base_url
+        self._service = Service(http, "account API", "Your accounts cannot be shown.")
+
+    def accounts(self, token: str) -> list[Account]:
+        """Return the customer's accounts."""
+        response = self._service.call("GET", f"{self._base_url}/accounts", token)
+        return self._service.document(response, _Accounts).accounts
+
+    def transactions(self, token: str, account_id: str, since: date) -> list[Transaction]:
+        """Return an account's transactions since a day, newest first, 500 at most."""
+        url = f"{self._base_url}/accounts/{account_id}/transactions"
+        parameters: dict[str, str | int] = {"from": since.isoformat(), "limit": _PAGE}
+        found: list[Transaction] = []
+        for _ in range(_MAX_PAGES):
+            response = self._service.call("GET", url, token, parameters)
+            page = self._service.document(response, _Transactions)
+            found += page.transactions
+            if page.next_cursor is None:
+                break
+            parameters["cursor"] = page.next_cursor
+        return found

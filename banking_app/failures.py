@@ -1,0 +1,66 @@
+"""What can go wrong, in words for the customer and with a hint for whoever shows the demo."""
+
+from typing import ClassVar, Literal, TypeAlias
+
+WayOn: TypeAlias = Literal["try_again", "sign_on", "allow"]
+"""What the customer can do about a failure."""
+
+
+class Failure(Exception):
+    """A page tells the customer `title` and `detail`, and the trainer `hint`. No secrets in any of them."""
+
+    title: ClassVar[str] = "Something went wrong"
+    way_on: ClassVar[WayOn] = "try_again"
+
+    def __init__(self, detail: str, hint: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.hint = hint
+
+
+class SessionOver(Failure):
+    """The customer has to sign on again."""
+
+    title = "Please sign on again"
+    way_on = "sign_on"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Your session has ended. You come back to this page, and your conversation is kept.",
+            "The authorization server answered invalid_grant to the refresh token, or the session's own time "
+            "is up. A new sign-on starts a new session.",
+        )
+
+
+class PermissionMissing(Failure):
+    """The customer has given the assistant no permission that is in force."""
+
+    title = "The assistant has no permission"
+    way_on = "allow"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You have not allowed the assistant to act for you, or you have withdrawn it. "
+            "Your accounts are not affected. You can allow it at any time.",
+            "The authorization server answered invalid_target: without a grant there is no subject token, so "
+            "the assistant has nothing to exchange.",
+        )
+
+
+class ServiceDown(Failure):
+    """Another service gives no usable answer."""
+
+    title = "Not available right now"
+
+    def __init__(self, service: str, consequence: str, lack: str = "did not answer") -> None:
+        super().__init__(
+            f"{consequence} Please try again in a moment.",
+            f"The {service} {lack}. See its log and its /readyz; when it is back, this works again "
+            "without a restart.",
+        )
+
+
+class Refused(Failure):
+    """Another service answered, and the answer is no."""
+
+    title = "This was refused"

@@ -1,0 +1,64 @@
+"""What the customer has allowed the assistant, as the authorization server keeps it."""
+
+from datetime import datetime
+from urllib.parse import quote
+
+import httpx2
+
+from banking_app.service_http import Document, Service
+
+
+class Agent(Document):
+    """Who may act."""
+
+    id: str
+    name: str
+    owner: str | None = None
+
+
+class Permission(Document):
+    """One scope, in plain words."""
+
+    name: str
+    description: str
+
+
+class Grant(Document):
+    """A customer's consent: to which agent, for what, from when until when."""
+
+    grant_id: str
+    agent: Agent
+    scope: list[Permission]
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None = None
+
+
+class _Grants(Document):
+    grants: list[Grant]
+
+
+class GrantsClient:
+    """Lists and withdraws grants. Every method raises `Failure` when it cannot.
+
+    Only our authorization server offers this: `offered` is False where the setting is empty.
+    """
+
+    def __init__(self, endpoint: str, http: httpx2.Client) -> None:
+        self._endpoint = endpoint
+        self._service = Service(
+            http, "authorization server", "What you have allowed cannot be shown or changed."
+        )
+
+    @property
+    def offered(self) -> bool:
+        """Whether this authorization server lets customers see and withdraw grants here."""
+        return bool(self._endpoint)
+
+    def grants(self, token: str) -> list[Grant]:
+        """Return the customer's grants in force."""
+        return self._service.document(self._service.call("GET", self._endpoint, token), _Grants).grants
+
+    def withdraw(self, token: str, grant_id: str) -> None:
+        """End a grant at once."""
+        self._service.call("DELETE", f"{self._endpoint}/{quote(grant_id, safe='')}", token)

@@ -1,0 +1,1 @@
+"""The pages, in Streamlit. They draw; what they draw is decided elsewhere."""

@@ -1,0 +1,91 @@
+"""What a customer and the assistant have said: kept in memory, bounded in every direction."""
+
+import asyncio
+import json
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from delegation.clock import Clock
+
+Message = dict[str, Any]
+"""A message of the Chat Completions protocol."""
+
+_MAX_MESSAGES: Final = 60
+_MAX_CHARACTERS: Final = 100_000
+_MAX_CUSTOMERS: Final = 1_000
+_IDLE: Final = timedelta(minutes=30)
+_INTERRUPTED: Final = {
+    "error": {"code": "interrupted", "message": "The call was interrupted; its outcome is not known."}
+}
+
+
+@dataclass(slots=True)
+class Conversation:
+    """One customer's conversation.
+
+    `unsettled` holds the idempotency keys of transfers whose outcome is not known, by what was ordered: the
+    same order takes the same key until there is an answer.
+    """
+
+    used_at: datetime
+    messages: list[Message] = field(default_factory=list)
+    unsettled: dict[str, str] = field(default_factory=dict)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def begin_turn(self, question: str) -> None:
+        """Add a question, complete what an interrupted turn left open, and drop the oldest turns beyond the bounds."""
+        self._answer_open_calls()
+        self.messages.append({"role": "user", "content": question})
+        while len(self.messages) > _MAX_MESSAGES or self._characters() > _MAX_CHARACTERS:
+            beginnings = [i for i, message in enumerate(self.messages) if message["role"] == "user"]
+            if len(beginnings) < 2:
+                break
+            del self.messages[: beginnings[1]]
+
+    def _answer_open_calls(self) -> None:
+        # The protocol refuses a history in which a tool call has no result.
+        called = [call["id"] for message in self.messages for call in message.get("tool_calls", ())]
+        answered = {message.get("tool_call_id") for message in self.messages}
+        for call_id in called:
+            if call_id not in answered:
+                self.messages.append(tool_message(call_id, _INTERRUPTED))
+
+    def _characters(self) -> int:
+        return sum(len(json.dumps(message)) for message in self.messages)
+
+
+class Conversations:
+    """The conversations by customer: the least recently used goes first, an idle one after half an hour."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._by_customer: OrderedDict[str, Conversation] = OrderedDict()
+
+    def of(self, sub: str) -> Conversation:
+        """Return the customer's conversation, a new one if there is none. Hold its `turn` while using it."""
+        now = self._clock()
+        self._drop_idle(now)
+        conversation = self._by_customer.setdefault(sub, Conversation(now))
+        conversation.used_at = now
+        self._by_customer.move_to_end(sub)
+        while len(self._by_customer) > _MAX_CUSTOMERS:
+            self._by_customer.popitem(last=False)
+        return conversation
+
+    def forget(self, sub: str) -> None:
+        """Forget a customer's conversation."""
+        self._by_customer.pop(sub, None)
+
+    def _drop_idle(self, now: datetime) -> None:
+        while self._by_customer:
+            oldest = next(iter(self._by_customer.values()))
+            if now - oldest.used_at < _IDLE:
+                return
+            self._by_customer.popitem(last=False)
+
+
+def tool_message(call_id: str, result: Message) -> Message:
+    """Return what a tool gave, in the form of the protocol."""
+    return {"role": "tool", "tool_call_id": call_id, "content": json.dumps(result, ensure_ascii=False)}

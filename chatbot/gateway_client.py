@@ -1,0 +1,112 @@
+"""Steps 5 and 6 as the agent sees them: calls through the agent gateway, and what gateway and resource answered."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import httpx2
+
+from chatbot.tools import Call
+from delegation.trace import outgoing_headers
+
+_MAX_BYTES: Final = 1024 * 1024
+_ITEM: Final = re.compile(r"\s*(permit|deny)\s*(?:;|\Z)")
+_REASON: Final = re.compile(r';\s*reason="((?:[^"\\]|\\["\\])*)"')
+
+
+class NoAnswer(Exception):
+    """The gateway did not answer, or not to the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer. `decision` is the gateway's where it says one; `body` is empty where it is no JSON object.
+
+    `decision_id` and `record_id` name the records of the gateway and of the account API.
+    """
+
+    status: int
+    body: Mapping[str, Any]
+    decision: Literal["permit", "deny"] | None
+    reason: str | None
+    decision_id: str | None
+    record_id: str | None
+
+    @property
+    def detail(self) -> str | None:
+        """Return what the problem document says, if the answer is one (RFC 9457)."""
+        return _text(self.body.get("detail"))
+
+
+class GatewayClient:
+    """The only way of this agent to the account API."""
+
+    def __init__(self, base_url: str, http: httpx2.AsyncClient, timeout_seconds: float) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._http = http
+        self._timeout_seconds = timeout_seconds
+
+    async def call(self, call: Call, access_token: str, idempotency_key: str | None) -> Answer:
+        """Make a call with a delegation token.
+
+        Raises:
+            NoAnswer: there was no whole answer of a bearable length in time.
+        """
+        headers = {
+            "Authorization": f"Bearer {access_token}",
+            "Accept": "application/json",
+            **outgoing_headers(),
+        }
+        if idempotency_key:
+            headers["Idempotency-Key"] = idempotency_key
+        try:
+            async with self._http.stream(
+                call.method,
+                self._base_url + call.path,
+                params=call.query,
+                json=call.body,
+                headers=headers,
+                timeout=self._timeout_seconds,
+            ) as response:
+                content = b""
+                async for chunk in response.aiter_bytes():
+                    content += chunk
+                    if len(content) > _MAX_BYTES:
+                        raise NoAnswer("the answer is too long")
+        except httpx2.HTTPError as error:
+            raise NoAnswer("the gateway does not answer") from error
+        return _answer(response, content)
+
+
+def _answer(response: httpx2.Response, content: bytes) -> Answer:
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        body = None
+    body = body if isinstance(body, dict) else {}
+    decision, reason = read_decision(response.headers.get("decision", ""))
+    if decision is None:  # a gateway that names its decision in no header still decided
+        decision = "deny" if response.status_code in {401, 403} else "permit" if response.is_success else None
+    return Answer(
+        response.status_code,
+        body,
+        decision,
+        reason or _text(body.get("reason")),
+        response.headers.get("decision-id") or _text(body.get("decision_id")),
+        response.headers.get("record-id"),
+    )
+
+
+def read_decision(value: str) -> tuple[Literal["permit", "deny"] | None, str | None]:
+    """Read a `Decision` field: an item with the parameter `reason` (RFC 9651 §3.3). Nothing for a malformed one."""
+    item, reason = _ITEM.match(value), _REASON.search(value)
+    if item is None:
+        return None, None
+    decision: Literal["permit", "deny"] = "permit" if item[1] == "permit" else "deny"
+    return decision, re.sub(r"\\(.)", r"\1", reason[1]) if reason else None
+
+
+def _text(value: object) -> str | None:
+    return value[:500] if isinstance(value, str) else None

@@ -1,0 +1,115 @@
+"""The steps of the flow as they happen, each told as an event: what was asked and decided, never a token."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from chatbot.delegation_tokens import DelegationToken, ExchangeRefused
+from chatbot.events import Event, Step
+from chatbot.gateway_client import Answer
+from chatbot.subject_token import Customer
+from chatbot.claims import shown_claims
+from delegation.clock import Clock
+
+Emit = Callable[[Event], None]
+
+
+class StepLog:
+    """Emits the steps of one question; `of_call` gives the log of one of its tool calls."""
+
+    def __init__(self, emit: Emit, clock: Clock, call: int = 0, operation: str | None = None) -> None:
+        self._emit = emit
+        self._clock = clock
+        self._call = call
+        self._operation = operation
+
+    def of_call(self, call: int, operation: str) -> "StepLog":
+        """Return the log of a tool call, by its number from 1."""
+        return StepLog(self._emit, self._clock, call, operation)
+
+    def question_admitted(self, customer: Customer) -> None:
+        """Step 2: the subject token is good."""
+        self._step(
+            2,
+            title="Subject token verified",
+            source="banking_app",
+            target="chatbot",
+            token=shown_claims(customer.encoded),
+            decision="permit",
+            reason="The token is for this agent, and names it as the one that may act.",
+            record_id=customer.record_id,
+        )
+
+    def issued(self, token: DelegationToken) -> None:
+        """Steps 3 and 4: a delegation token was issued, now or for an earlier call."""
+        self._asked(token.request, token.record_id, reused=token.reused)
+        self._step(
+            4,
+            title="Delegation token reused" if token.reused else "Delegation token issued",
+            source="auth_server",
+            target="chatbot",
+            token=token.claims,
+            decision="permit",
+            reason="Issued for an earlier call and still good." if token.reused else None,
+            reused=token.reused,
+        )
+
+    def exchange_refused(self, refusal: ExchangeRefused) -> None:
+        """Steps 3 and 4: there is no delegation token."""
+        self._asked(refusal.request, refusal.record_id, reused=False)
+        self._step(
+            4,
+            title="Token exchange refused",
+            source="auth_server",
+            target="chatbot",
+            decision="deny",
+            reason=f"{refusal.error.error}: {refusal.error.description}",
+        )
+
+    def answered(self, request: Mapping[str, Any], token: DelegationToken, answer: Answer) -> None:
+        """Steps 5 and 6: what the gateway decided, and what the account API then answered."""
+        self._called(
+            request, token, decision=answer.decision, reason=answer.reason, decision_id=answer.decision_id
+        )
+        if answer.decision == "deny":
+            return
+        served, refused = answer.status < 300, 400 <= answer.status < 500
+        self._step(
+            6,
+            title="Account API served the request" if served else "Account API did not serve the request",
+            source="gateway",
+            target="account_api",
+            request={"status": answer.status},
+            decision="permit" if served else "deny" if refused else None,
+            reason=None if served else answer.detail or f"It answered {answer.status}.",
+            record_id=answer.record_id,
+        )
+
+    def unanswered(self, request: Mapping[str, Any], token: DelegationToken) -> None:
+        """Step 5 without an end: nobody decided."""
+        self._called(request, token, reason="The gateway does not answer.")
+
+    def _asked(self, request: dict[str, Any], record_id: str | None, *, reused: bool) -> None:
+        self._step(
+            3,
+            title="Token exchange not needed" if reused else "Token exchange requested",
+            source="chatbot",
+            target="auth_server",
+            request=request,
+            record_id=record_id,
+            reused=reused,
+        )
+
+    def _called(self, request: Mapping[str, Any], token: DelegationToken, **outcome: Any) -> None:
+        self._step(
+            5,
+            title="Gateway validation",
+            source="chatbot",
+            target="gateway",
+            request=dict(request),
+            token=token.claims,
+            reused=token.reused,
+            **outcome,
+        )
+
+    def _step(self, step: int, **fields: Any) -> None:
+        self._emit(Step(step=step, at=self._clock(), call=self._call, operation=self._operation, **fields))

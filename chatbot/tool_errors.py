@@ -1,0 +1,105 @@
+"""Why a tool call did not work, in words for the model, which tells the customer."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from delegation.oauth_error import OAuthError
+
+PERMISSIONS_PAGE: Final = "The customer can see and change what the assistant may do on the Permissions page."
+_REFUSALS: Final = frozenset(
+    {"invalid_request", "invalid_scope", "invalid_target", "invalid_grant", "access_denied"}
+)
+_MAX_ERRORS: Final = 5
+_MAX_MESSAGE: Final = 600
+_MAX_DETAILS: Final = 4_000
+_STANDARD: Final = frozenset({"type", "title", "status", "detail", "instance"})
+
+
+class ToolError(Exception):
+    """A tool call that failed. `code` is for programs, `message` for people; `details` are the bank's own."""
+
+    def __init__(self, code: str, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.message = message[:_MAX_MESSAGE]
+        self.details = dict(details or {})
+
+    def as_result(self) -> dict[str, Any]:
+        """Return what the model is given in place of a result."""
+        return {"error": {**self.details, "code": self.code, "message": self.message}}
+
+
+def unknown_tool() -> ToolError:
+    """The model called something that it was not offered."""
+    return ToolError("unknown-tool", "There is no such tool. Use only the tools that are offered.")
+
+
+def invalid_arguments(error: ValueError) -> ToolError:
+    """The arguments do not fit the tool's schema. Says where, and repeats nothing of what was given."""
+    if not isinstance(error, ValidationError):
+        return ToolError("invalid-arguments", f"The arguments are not valid: {error}.")
+    found = [
+        f"{'.'.join(str(part) for part in each['loc']) or 'arguments'}: {each['msg']}"
+        for each in error.errors(include_url=False, include_input=False, include_context=False)[:_MAX_ERRORS]
+    ]
+    return ToolError("invalid-arguments", "The arguments are not valid. " + "; ".join(found) + ".")
+
+
+def too_many_calls() -> ToolError:
+    """The question has used up its tool calls."""
+    return ToolError("too-many-calls", "This question has had all its tool calls. Answer with what you have.")
+
+
+def exchange_refused(error: OAuthError, purpose: str) -> ToolError:
+    """The authorization server issued no delegation token."""
+    if error.error not in _REFUSALS:
+        return ToolError(
+            "unavailable",
+            f"I could not get the permission to {purpose}: the bank's authorization server does not help at the "
+            "moment. Nothing was done. Please try again later.",
+        )
+    return ToolError(
+        "not-allowed",
+        f"The customer has not allowed the assistant to {purpose}, or no longer. {PERMISSIONS_PAGE}",
+    )
+
+
+def gateway_refused(reason: str, purpose: str) -> ToolError:
+    """The gateway let the call not through."""
+    return ToolError("denied", f"The bank's gateway refused to let the assistant {purpose}: {reason}")
+
+
+def bank_problem(body: Mapping[str, Any], purpose: str) -> ToolError:
+    """The account API refused: its problem document (RFC 9457), with what it says beyond the standard members."""
+    kind, detail = body.get("type"), body.get("detail")
+    if not isinstance(kind, str) or not isinstance(detail, str):
+        return unusable_answer(purpose)
+    details = {name: value for name, value in body.items() if name not in _STANDARD}
+    fits = len(json.dumps(details)) <= _MAX_DETAILS
+    return ToolError(kind.rstrip("/").rsplit("/", 1)[-1], detail, details if fits else None)
+
+
+def bank_down(purpose: str) -> ToolError:
+    """No answer, for a call that changes nothing."""
+    return ToolError(
+        "unavailable", f"It is not possible to {purpose} now: the bank does not answer. Try again later."
+    )
+
+
+def outcome_unknown() -> ToolError:
+    """No usable answer to a transfer, which may have been made or not."""
+    return ToolError(
+        "outcome-unknown",
+        "The bank did not answer, so it is not known whether the transfer was made. It will not be made twice: ask "
+        "for the same transfer again, or look at the latest transactions.",
+    )
+
+
+def unusable_answer(purpose: str) -> ToolError:
+    """The bank answered something that cannot be read."""
+    return ToolError(
+        "unusable-answer", f"It is not possible to {purpose} now: the bank's answer cannot be read."
+    )

@@ -1,0 +1,132 @@
+"""One tool call from the model's wish to its result: steps 3 to 6 of the flow."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from chatbot import tool_errors
+from chatbot.conversation import Conversation
+from chatbot.delegation_tokens import DelegationTokens, ExchangeRefused
+from chatbot.gateway_client import Answer, GatewayClient, NoAnswer
+from chatbot.model import ToolCall
+from chatbot.step_log import StepLog
+from chatbot.subject_token import Customer
+from chatbot.tool_errors import ToolError
+from chatbot.tools import TOOLS, Call, Tool
+
+_TOOL_OF_NAME: Final = {tool.name: tool for tool in TOOLS}
+_UNAUTHORIZED: Final = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a tool call is made for: who asks, in which conversation, and the question's own random id."""
+
+    customer: Customer
+    conversation: Conversation
+    question_id: str
+
+
+class ToolRunner:
+    """Carries out tool calls, each with a delegation token for its one scope, through the gateway."""
+
+    def __init__(self, tokens: DelegationTokens, gateway: GatewayClient) -> None:
+        self._tokens = tokens
+        self._gateway = gateway
+
+    async def run(self, wish: ToolCall, question: Question, steps: StepLog, number: int) -> dict[str, Any]:
+        """Return the result for the model; a failure is told to it in plain words."""
+        try:
+            tool = _TOOL_OF_NAME.get(wish.name)
+            if tool is None:
+                raise tool_errors.unknown_tool()
+            call = validated_call(tool, wish.arguments)
+            log = steps.of_call(number, tool.operation)
+            if call.writes:
+                answer = await self._written_once(tool, call, question, log)
+            else:
+                answer = await self._answer(tool, call, question, log, None)
+            return _result(tool, call, answer)
+        except ToolError as error:
+            return error.as_result()
+
+    async def _written_once(self, tool: Tool, call: Call, question: Question, log: StepLog) -> Answer:
+        """Make a call that writes, with an idempotency key that the same order keeps until its outcome is known.
+
+        The key depends on the question and the order, and not on the model's id for the call: a model that
+        repeats itself does not pay twice.
+        """
+        order = hashlib.sha256(json.dumps(call.body, sort_keys=True).encode()).hexdigest()[:32]
+        unsettled = question.conversation.unsettled
+        key = unsettled.setdefault(order, f"{question.question_id}-{order}")
+        answer = await self._answer(tool, call, question, log, key)
+        if answer.status < 500:
+            del unsettled[order]
+        return answer
+
+    async def _answer(
+        self, tool: Tool, call: Call, question: Question, log: StepLog, idempotency_key: str | None
+    ) -> Answer:
+        """Return the answer to a call; when its token is not accepted, once more with a new one."""
+        answer = await self._attempt(tool, call, question.customer, log, idempotency_key)
+        if answer.status == _UNAUTHORIZED:
+            self._tokens.drop(question.customer, tool.scope)
+            answer = await self._attempt(tool, call, question.customer, log, idempotency_key)
+        return answer
+
+    async def _attempt(
+        self, tool: Tool, call: Call, customer: Customer, log: StepLog, idempotency_key: str | None
+    ) -> Answer:
+        try:
+            token = await self._tokens.get(customer, tool.scope, tool.operation)
+        except ExchangeRefused as refusal:
+            log.exchange_refused(refusal)
+            raise tool_errors.exchange_refused(refusal.error, tool.purpose) from refusal
+        log.issued(token)
+        shown = _shown(call, idempotency_key)
+        try:
+            answer = await self._gateway.call(call, token.issued.access_token, idempotency_key)
+        except NoAnswer as error:
+            log.unanswered(shown, token)
+            raise _down(tool, call) from error
+        log.answered(shown, token, answer)
+        return answer
+
+
+def validated_call(tool: Tool, arguments: str) -> Call:
+    """Return the call that the model's arguments ask for.
+
+    Raises:
+        ToolError: they are no JSON, or do not fit the tool's schema.
+    """
+    try:
+        return tool.arguments.model_validate_json(arguments or "{}").call()
+    except ValueError as error:  # pydantic's ValidationError is one
+        raise tool_errors.invalid_arguments(error) from error
+
+
+def _result(tool: Tool, call: Call, answer: Answer) -> dict[str, Any]:
+    if answer.decision == "deny":
+        raise tool_errors.gateway_refused(answer.reason or answer.detail or "no reason given.", tool.purpose)
+    if answer.status >= 500:
+        raise _down(tool, call)
+    if answer.status >= 300:
+        raise tool_errors.bank_problem(answer.body, tool.purpose)
+    try:
+        return tool.result.model_validate(answer.body).model_dump(mode="json")
+    except ValidationError as error:
+        raise tool_errors.unusable_answer(tool.purpose) from error
+
+
+def _down(tool: Tool, call: Call) -> ToolError:
+    return tool_errors.outcome_unknown() if call.writes else tool_errors.bank_down(tool.purpose)
+
+
+def _shown(call: Call, idempotency_key: str | None) -> Mapping[str, Any]:
+    request: dict[str, Any] = {"method": call.method, "path": call.path}
+    optional = {"query": call.query, "body": call.body, "idempotency_key": idempotency_key}
+    return request | {name: value for name, value in optional.items() if value}

@@ -1,0 +1,55 @@
+"""Wiring: `uvicorn gateway.app:create_app --factory`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import httpx2
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from delegation.clock import Clock, utc_now
+from delegation.health import health_routes
+from delegation.jwks import RemoteKeySet
+from delegation.trace import TraceMiddleware
+from gateway.door import Door
+from gateway.policy import OWN_PATHS
+from gateway.policy_file import PolicyFile, UnsoundPolicy
+from gateway.problems import no_policy
+from gateway.published import published_routes
+from gateway.readiness import checks
+from gateway.settings import Settings
+from gateway.upstream import Upstream
+
+
+def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGIApp:
+    """Return the gateway: its own few paths on Starlette, every other call straight to the door."""
+    settings = settings or Settings()
+    policy = PolicyFile(settings.policy_file)
+    http = httpx2.AsyncClient()
+    keys = RemoteKeySet(settings.jwks_uri, http, clock)
+    upstream = Upstream(
+        settings.upstream_url,
+        max_connections=settings.upstream_max_connections,
+        connect_timeout_seconds=settings.upstream_connect_timeout_seconds,
+        read_timeout_seconds=settings.upstream_read_timeout_seconds,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with http, upstream:
+            yield
+
+    own = Starlette(
+        routes=[*health_routes(checks(policy, keys, upstream)), *published_routes(policy, settings)],
+        exception_handlers={UnsoundPolicy: no_policy},
+        lifespan=lifespan,
+    )
+    door = Door(settings, policy, keys, upstream, clock)
+    return TraceMiddleware(partial(_dispatch, own, door))
+
+
+async def _dispatch(own: ASGIApp, door: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    # By the raw path: a path that only decodes to one of ours is the policy's to judge.
+    is_own = scope["type"] == "lifespan" or scope["raw_path"].decode("latin-1") in OWN_PATHS
+    await (own if is_own else door)(scope, receive, send)

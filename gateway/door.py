@@ -1,0 +1,125 @@
+"""The door: every call is authenticated, decided, recorded, and only then passed on."""
+
+import logging
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from delegation.bearer import BearerError, bearer_token
+from delegation.clock import Clock
+from delegation.jwks import KeysUnavailable, RemoteKeySet
+from delegation.record import Record, of_token, print_record
+from delegation.token import AccessToken
+from delegation.verification import TokenVerifier
+from gateway.decision import Decision, Deny, Permit, decide, deny_token, deny_unverifiable
+from gateway.policy_file import PolicyFile, UnsoundPolicy
+from gateway.problems import refused, unanswered
+from gateway.relay import CutShort, relay
+from gateway.request_body import BodyTooLong, CallerGone
+from gateway.request_headers import ambiguity, declared_length, query_parameters
+from gateway.response_headers import decision_headers
+from gateway.settings import Settings
+from gateway.upstream import Upstream, UpstreamFault
+
+_STEP: Final = 5
+_MAX_RECORDED_PATH: Final = 256
+"""Characters of a path that a record keeps: the caller chooses the path, but not how much we store."""
+
+_NO_WEBSOCKET: Final = Deny(400, "no-websocket", "WebSockets are not taken here.", "Send plain requests.")
+_log = logging.getLogger(__name__)
+
+
+class Door:
+    """The ASGI application that stands before the resource, with no framework on the way."""
+
+    def __init__(
+        self, settings: Settings, policy: PolicyFile, keys: RemoteKeySet, upstream: Upstream, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._policy = policy
+        self._keys = keys
+        self._upstream = upstream
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        decision, token = await self._decide(scope)
+        record = self._record(scope, decision, token)
+        print_record(record)
+        headers = decision_headers(decision, record.decision_id)
+        if isinstance(decision, Deny):
+            answer = refused(decision, headers, self._settings.resource_metadata_url)
+            await answer(scope, receive, send)
+            return
+        await self._pass_on(decision, headers, scope, receive, send)
+
+    async def _pass_on(
+        self, permit: Permit, headers: dict[str, str], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        try:
+            await relay(
+                scope,
+                receive,
+                send,
+                upstream=self._upstream,
+                max_body_bytes=self._settings.max_body_bytes,
+                add=[(name.encode(), value.encode()) for name, value in headers.items()],
+            )
+        except (UpstreamFault, BodyTooLong) as fault:
+            # Its cause is named by type only: an HTTP client's errors may quote the request, token and all.
+            _log.warning("%s %s: %r", headers["decision-id"], fault.reason, type(fault.__cause__))
+            await unanswered(fault, permit, headers)(scope, receive, send)
+        except CutShort as fault:
+            # To return without the end of the answer makes the server close the connection: cut short, the
+            # answer never looks complete.
+            _log.warning("%s The answer was cut short: %r", headers["decision-id"], type(fault.__cause__))
+        except CallerGone:
+            pass
+
+    async def _decide(self, scope: Scope) -> tuple[Decision, AccessToken | None]:
+        if scope["type"] == "websocket":
+            return _NO_WEBSOCKET, None
+        # Who has shown no good token is told nothing about paths, methods or policy.
+        try:
+            policy = self._policy.current()
+            token = await self._authenticate(scope, policy.audience)
+        except BearerError as error:
+            return deny_token(error), None
+        except KeysUnavailable:
+            return deny_unverifiable("The issuer's keys"), None
+        except UnsoundPolicy:
+            return deny_unverifiable("The policy"), None
+        decision = decide(policy, token, scope["method"], scope["raw_path"])
+        if isinstance(decision, Permit):
+            decision = self._objection(scope, decision.operation) or decision
+        return decision, token
+
+    async def _authenticate(self, scope: Scope, audience: str) -> AccessToken:
+        authorization = Headers(scope=scope).getlist("authorization")
+        encoded = bearer_token(authorization, query_parameters(scope["query_string"]))
+        verifier = TokenVerifier(self._settings.issuer, audience, self._keys, clock=self._clock)
+        return await verifier.verify(encoded)
+
+    def _objection(self, scope: Scope, operation: str) -> Deny | None:
+        """Refuse a permitted call that could mean something else to the resource, or is too long."""
+        headers = Headers(scope=scope)
+        reason = ambiguity(headers, scope["query_string"])
+        if reason is not None:
+            return Deny(400, "ambiguous-request", reason, "Send the call without it.", operation)
+        if declared_length(headers) > self._settings.max_body_bytes:
+            next_step = f"Send at most {self._settings.max_body_bytes} bytes."
+            return Deny(413, BodyTooLong.kind, BodyTooLong.reason, next_step, operation)
+        return None
+
+    def _record(self, scope: Scope, decision: Decision, token: AccessToken | None) -> Record:
+        return Record(
+            service="gateway",
+            step=_STEP,
+            decision="permit" if isinstance(decision, Permit) else "deny",
+            reason=decision.reason,
+            operation=decision.operation or "unknown",
+            resource=scope["raw_path"].decode("latin-1")[:_MAX_RECORDED_PATH],
+            time=self._clock(),
+            **of_token(token),
+        )

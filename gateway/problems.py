@@ -1,0 +1,54 @@
+"""What a caller is told when the call does not reach its end, as problem details (RFC 9457)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from delegation.problem import Problem
+from gateway.decision import Deny, Permit, deny_unverifiable
+from gateway.request_body import BodyTooLong
+from gateway.upstream import UpstreamFault
+
+_BASE: Final = "https://delegation-bank.example/problems/"
+_RETRY_AFTER_SECONDS: Final = "2"
+
+
+def refused(deny: Deny, decision: Mapping[str, str], resource_metadata_url: str) -> Response:
+    """Answer a denied call; `decision` holds the headers that say what was decided."""
+    headers = dict(decision)
+    if deny.challenge is not None:
+        headers["www-authenticate"] = deny.challenge.challenge(resource_metadata_url)
+    if deny.allow:
+        headers["allow"] = ", ".join(deny.allow)
+    return _problem(deny.status, deny.kind, deny.reason, deny.next_step, deny.operation, headers)
+
+
+def unanswered(fault: UpstreamFault | BodyTooLong, permit: Permit, decision: Mapping[str, str]) -> Response:
+    """Answer a permitted call that got no answer from the resource."""
+    return _problem(fault.status, fault.kind, fault.reason, fault.next_step, permit.operation, dict(decision))
+
+
+async def no_policy(_request: Request, _error: Exception) -> Response:
+    """Answer a request for a document that is made from the policy, while there is none."""
+    deny = deny_unverifiable("The policy")
+    return _problem(deny.status, deny.kind, deny.reason, deny.next_step, None, {})
+
+
+def _problem(
+    status: int, kind: str, reason: str, next_step: str, operation: str | None, headers: dict[str, str]
+) -> Response:
+    headers["cache-control"] = "no-store"
+    if status == 503:
+        headers["retry-after"] = _RETRY_AFTER_SECONDS
+    return Problem(
+        status,
+        f"{reason} {next_step}",
+        kind=_BASE + kind,
+        title=kind.replace("-", " ").capitalize(),
+        headers=headers,
+        reason=reason,
+        operation=operation,
+        decision_id=headers.get("decision-id"),
+    ).response()

@@ -1,0 +1,24 @@
+"""What the gateway tells everybody: where tokens come from, and which operations there are."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from gateway.metadata import WELL_KNOWN, resource_metadata
+from gateway.openapi import openapi
+from gateway.policy_file import PolicyFile
+from gateway.settings import Settings
+
+
+def published_routes(policy: PolicyFile, settings: Settings) -> list[Route]:
+    """Return the routes of both documents; each is made from the policy in force."""
+
+    async def metadata(_request: Request) -> Response:
+        document = resource_metadata(policy.current(), settings.issuer, settings.resource_metadata_url)
+        return JSONResponse(document)
+
+    async def description(_request: Request) -> Response:
+        address = settings.resource_metadata_url.removesuffix(WELL_KNOWN)
+        return JSONResponse(openapi(policy.current(), address))
+
+    return [Route(WELL_KNOWN, metadata), Route("/openapi.json", description)]

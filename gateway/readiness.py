@@ -1,0 +1,37 @@
+"""What the gateway needs to do its work: a policy, the issuer's keys, and a resource that answers."""
+
+import asyncio
+from typing import Final
+
+from delegation.health import Check, NotReady
+from delegation.jwks import RemoteKeySet
+from gateway.policy_file import PolicyFile, UnsoundPolicy
+from gateway.upstream import Upstream, UpstreamFault
+
+_PATIENCE_SECONDS: Final = 2.0
+"""Less than what those who ask for readiness wait themselves."""
+
+
+def checks(policy: PolicyFile, keys: RemoteKeySet, upstream: Upstream) -> dict[str, Check]:
+    """Return the readiness checks by name."""
+
+    async def policy_sound() -> None:
+        try:
+            policy.current()
+        except UnsoundPolicy as error:
+            raise NotReady(str(error)) from error
+
+    async def keys_had() -> None:
+        if not await keys.ready():
+            raise NotReady(f"the keys at {keys.jwks_uri} cannot be had: is the authorization server running?")
+
+    async def upstream_answers() -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS), upstream.answer("GET", "/healthz"):
+                pass
+        except (UpstreamFault, TimeoutError) as error:
+            raise NotReady(
+                "the resource does not answer: is it running, and UPSTREAM_URL its address?"
+            ) from error
+
+    return {"policy": policy_sound, "keys": keys_had, "upstream": upstream_answers}

@@ -1,0 +1,74 @@
+"""One permitted call, passed on to the resource and its answer passed back, both as they come."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from delegation.trace import outgoing_headers
+from gateway.request_body import RequestBody
+from gateway.request_headers import forwarded, has_body
+from gateway.response_headers import returned
+from gateway.upstream import Answer, Upstream, UpstreamFault
+
+
+class CutShort(Exception):
+    """An answer that broke off after it had begun."""
+
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+async def relay(
+    scope: Scope, receive: Receive, send: Send, *, upstream: Upstream, max_body_bytes: int, add: RawHeaders
+) -> None:
+    """Make the call at the resource and send its answer, with the fields in `add` besides its own.
+
+    A caller that goes away ends the call at the resource too.
+
+    Raises:
+        BodyTooLong: the request's body passed the limit; nothing of an answer is sent.
+        CallerGone: the caller went away in the middle of its body.
+        UpstreamFault: the resource gave no answer; nothing of one is sent.
+        CutShort: the answer broke off on its way, and its end is not sent.
+    """
+    headers = Headers(scope=scope)
+    body = RequestBody(receive, present=has_body(headers), limit=max_body_bytes)
+    call = upstream.answer(
+        scope["method"],
+        scope["raw_path"].decode("ascii"),
+        scope["query_string"].decode("ascii"),
+        [*forwarded(headers), *outgoing_headers().items(), ("via", f"{scope['http_version']} agent-gateway")],
+        body.content,
+    )
+    answering = asyncio.create_task(_answer(call, body, send, add))
+    leaving = asyncio.create_task(body.caller_gone())
+    try:
+        await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        answering.cancel()
+        leaving.cancel()
+        await asyncio.wait((answering, leaving))
+    if not answering.cancelled():
+        await answering
+
+
+async def _answer(
+    call: AbstractAsyncContextManager[Answer], body: RequestBody, send: Send, add: RawHeaders
+) -> None:
+    begun = False
+    try:
+        async with call as answer:
+            headers = returned(answer.headers) + add
+            begun = True
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            async for piece in answer.content:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body"})
+    except UpstreamFault as fault:
+        if begun:
+            raise CutShort from fault
+        if body.fault is not None:
+            raise body.fault from fault
+        raise

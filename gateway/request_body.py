@@ -1,0 +1,61 @@
+"""A request body as it arrives: never held, never longer than the limit, and watched for its sender."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.types import Receive
+
+
+class BodyTooLong(Exception):
+    """The body has more bytes than the limit, which shows only as it comes."""
+
+    status = 413
+    kind = "content-too-large"
+    reason = "The body is longer than what may pass here."
+    next_step = "Send a shorter one; the resource did not get the whole of this one."
+
+
+class CallerGone(Exception):
+    """The caller closed the connection before its body was complete."""
+
+
+class RequestBody:
+    """The body of one ASGI request; `limit` is in bytes.
+
+    `content` gives it piece by piece, each as soon as it is here, and is None where there is none. It raises
+    `BodyTooLong` in the place of the piece that passes the limit, and `CallerGone` when the rest will never
+    come; `fault` keeps which, for who hears of it only through an HTTP client's errors.
+    """
+
+    def __init__(self, receive: Receive, *, present: bool, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._over = asyncio.Event()
+        self.fault: BodyTooLong | CallerGone | None = None
+        self.content = self._pieces() if present else None
+        if not present:
+            self._over.set()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        length, more = 0, True
+        try:
+            while more:
+                message = await self._receive()
+                if message["type"] == "http.disconnect":
+                    self.fault = CallerGone()
+                    raise self.fault
+                piece, more = message.get("body", b""), message.get("more_body", False)
+                length += len(piece)
+                if length > self._limit:
+                    self.fault = BodyTooLong()
+                    raise self.fault
+                if piece:
+                    yield piece
+        finally:
+            self._over.set()
+
+    async def caller_gone(self) -> None:
+        """Return when the caller has closed the connection, which shows once the body is over."""
+        await self._over.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass

@@ -1,0 +1,52 @@
+"""From a path to the operations that stand there, in time that grows with the path and not the policy."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from gateway.path_template import PathTemplate, is_parameter
+
+
+@dataclass(slots=True)
+class _Node:
+    literals: dict[str, "_Node"] = field(default_factory=dict)
+    parameter: "_Node | None" = None
+    operations: dict[str, str] = field(default_factory=dict)
+
+
+class RouteTable:
+    """Operation names by method and path template; no two may match the same method and path."""
+
+    def __init__(self, routes: Iterable[tuple[str, PathTemplate, str]]) -> None:
+        """Take (method, template, operation name) triples."""
+        self._root = _Node()
+        for method, template, operation in routes:
+            self._place(template).operations[method] = operation
+
+    def at(self, segments: tuple[str, ...]) -> dict[str, str]:
+        """Return the operations at this path, method to name; empty for a path that no template matches."""
+        return {
+            method: operation
+            for node in _matches(self._root, segments)
+            for method, operation in node.operations.items()
+        }
+
+    def _place(self, template: PathTemplate) -> _Node:
+        node = self._root
+        for segment in template.segments:
+            if is_parameter(segment):
+                node.parameter = node.parameter or _Node()
+                node = node.parameter
+            else:
+                node = node.literals.setdefault(segment, _Node())
+        return node
+
+
+def _matches(node: _Node, segments: tuple[str, ...], depth: int = 0) -> Iterator[_Node]:
+    if depth == len(segments):
+        yield node
+        return
+    literal = node.literals.get(segments[depth])
+    if literal is not None:
+        yield from _matches(literal, segments, depth + 1)
+    if node.parameter is not None and segments[depth]:
+        yield from _matches(node.parameter, segments, depth + 1)

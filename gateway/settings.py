@@ -1,0 +1,29 @@
+"""The service's settings: the only place where the environment is read."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# An origin and no more: the path that the policy judged is the path that is sent on, with nothing before it.
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/?#@\s]+$")]
+MetadataUrl = Annotated[
+    str, StringConstraints(pattern=r"^https?://[^/?#@\s]+/\.well-known/oauth-protected-resource$")
+]
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable of the same name in capitals; README.md explains them."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
+
+    issuer: str = "http://localhost:8502"
+    jwks_uri: str = "http://localhost:8502/jwks"
+    policy_file: Path = Path(__file__).with_name("policy.yaml")
+    resource_metadata_url: MetadataUrl = "http://localhost:8503/.well-known/oauth-protected-resource"
+    upstream_url: Origin = "http://localhost:8505"
+    upstream_max_connections: Annotated[int, Field(gt=0)] = 256
+    upstream_connect_timeout_seconds: Annotated[float, Field(gt=0)] = 2.0
+    upstream_read_timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
+    max_body_bytes: Annotated[int, Field(ge=0)] = 64 * 1024

@@ -1,0 +1,72 @@
+"""One server on each kind of database for all tests that leave its clock alone, and one each for the others.
+
+On the shared server each test has a customer of its own, so that none sees what another did.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from delegation.signing_key import SigningKey
+from tests.auth_server.servers import AuthServer, running_server
+from tests.clock import SetClock
+from tests.jwks_server import JwksServer
+from tests.postgres import Postgres, postgres
+
+__all__ = ["postgres"]
+
+DATABASES = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(scope="session")
+def app_keys() -> Iterator[JwksServer]:
+    with JwksServer([SigningKey.generate()]).serving() as serving:
+        yield serving
+
+
+@pytest.fixture(scope="session")
+def agent_keys() -> Iterator[JwksServer]:
+    with JwksServer([SigningKey.generate()]).serving() as serving:
+        yield serving
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def server(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    app_keys: JwksServer,
+    agent_keys: JwksServer,
+) -> Iterator[AuthServer]:
+    """The shared server, whose clock stands still."""
+    url, folder = _database_url(request), tmp_path_factory.mktemp("auth_server")
+    with running_server(folder, app_keys, agent_keys, SetClock(), database_url=url) as running:
+        yield running
+
+
+@pytest.fixture
+def customer(server: AuthServer) -> str:
+    """A customer of the shared server whom only this test knows."""
+    return server.new_customer()
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A new database of either kind; empty for SQLite, whose file stands in the data folder."""
+    return _database_url(request)
+
+
+@pytest.fixture
+def own_server(
+    tmp_path: Path, database_url: str, app_keys: JwksServer, agent_keys: JwksServer
+) -> Iterator[AuthServer]:
+    """A server of this test's own, whose clock it may move."""
+    with running_server(tmp_path, app_keys, agent_keys, SetClock(), database_url=database_url) as running:
+        yield running
+
+
+def _database_url(request: pytest.FixtureRequest) -> str:
+    if request.param == "sqlite":
+        return ""
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()

@@ -1,0 +1,119 @@
+"""What the overview and the permissions page read: from the real account API, and from the provider."""
+
+from datetime import timedelta
+
+import httpx2
+import pytest
+from starlette.responses import JSONResponse, PlainTextResponse
+
+from banking_app.account_client import Account, AccountClient, Transaction
+from banking_app.balance_history import balance_history
+from banking_app.failures import Refused, ServiceDown
+from banking_app.money import Money
+from tests.banking_app.conftest import BankingApp, Serve
+
+
+@pytest.fixture
+def app_token(app: BankingApp, signed_on: httpx2.Client) -> str:
+    return app.services.tokens.app_token(app.session_id(signed_on))
+
+
+@pytest.fixture
+def issuer_token(app: BankingApp, signed_on: httpx2.Client) -> str:
+    return app.services.tokens.issuer_token(app.session_id(signed_on))
+
+
+def quarter(app: BankingApp, token: str, account: Account) -> list[Transaction]:
+    since = app.clock().date() - timedelta(days=90)
+    return app.services.accounts.transactions(token, account.account_id, since)
+
+
+def test_accounts_are_the_customers_own_with_balances(app: BankingApp, app_token: str) -> None:
+    accounts = app.services.accounts.accounts(app_token)
+    assert [account.type for account in accounts] == ["checking", "savings", "credit_card"]
+    assert {account.balance.currency for account in accounts} == {"EUR"}
+
+
+def test_transactions_are_read_page_by_page(app: BankingApp, app_token: str) -> None:
+    checking = app.services.accounts.accounts(app_token)[0]
+    found = quarter(app, app_token, checking)
+    assert len(found) == len({transaction.transaction_id for transaction in found})
+    assert [entry.booked_at for entry in found] == sorted((e.booked_at for e in found), reverse=True)
+    assert found[0].balance_after == checking.balance
+
+
+def test_balance_history_ends_with_the_balance_and_loses_no_cent(app: BankingApp, app_token: str) -> None:
+    for account in app.services.accounts.accounts(app_token):
+        found = quarter(app, app_token, account)
+        today = app.clock().date()
+        days = balance_history(found, account.balance, today - timedelta(days=90), today)
+        assert len(days) == 91
+        assert days[-1].balance == account.balance
+        moved = sum(entry.amount.amount_minor for entry in found if entry.booked_at.date() > days[0].day)
+        assert days[-1].balance.amount_minor - days[0].balance.amount_minor == moved
+
+
+def test_balance_history_of_a_quiet_account_is_level(app: BankingApp) -> None:
+    balance, today = Money(amount_minor=100, currency="EUR"), app.clock().date()
+    days = balance_history([], balance, today - timedelta(days=2), today)
+    assert [day.balance for day in days] == [balance] * 3
+
+
+def test_account_api_that_is_down_is_told(app_token: str) -> None:
+    with httpx2.Client() as http, pytest.raises(ServiceDown) as down:
+        AccountClient("http://127.0.0.1:1", http).accounts(app_token)
+    assert "account API" in down.value.hint
+
+
+def test_token_that_the_account_api_refuses_is_told_without_the_token(
+    app: BankingApp, issuer_token: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        app.services.accounts.accounts(issuer_token)
+    assert "401" in refused.value.hint
+    assert issuer_token not in f"{refused.value.detail} {refused.value.hint}"
+
+
+def test_grants_say_who_may_do_what_until_when(app: BankingApp, issuer_token: str) -> None:
+    (grant,) = app.services.grants.grants(issuer_token)
+    assert grant.agent.name == "Bank Assistant"
+    assert [permission.name for permission in grant.scope] == [
+        "account:read_balance",
+        "account:read_transactions",
+    ]
+    assert grant.expires_at > grant.created_at
+    assert grant.last_used_at is None
+
+
+def test_withdrawing_ends_the_grant(app: BankingApp, issuer_token: str) -> None:
+    app.services.grants.withdraw(issuer_token, "grant-1")
+    assert app.provider.withdrawn == ["grant-1"]
+    assert app.services.grants.grants(issuer_token) == []
+
+
+@pytest.mark.parametrize(
+    "answer", [JSONResponse({}, 500), JSONResponse({"grants": 1}), PlainTextResponse("")]
+)
+def test_unusable_grants_are_told(app: BankingApp, issuer_token: str, answer: JSONResponse) -> None:
+    app.provider.grants_answer = answer
+    with pytest.raises(ServiceDown):
+        app.services.grants.grants(issuer_token)
+
+
+def test_authorization_server_without_grant_management_is_known_as_such(serve_app: Serve) -> None:
+    with serve_app(grant_management_endpoint="") as app:
+        assert not app.services.grants.offered
+
+
+@pytest.mark.parametrize(
+    ("amount_minor", "currency", "text"),
+    [
+        (123_456_789, "EUR", "€1,234,567.89"),
+        (-5, "EUR", "−€0.05"),
+        (0, "GBP", "£0.00"),
+        (1_200, "JPY", "JPY 1,200"),
+        (1_200, "CHF", "CHF 12.00"),
+    ],
+)
+def test_money_is_written_as_people_write_it(amount_minor: int, currency: str, text: str) -> None:
+    assert str(Money(amount_minor=amount_minor, currency=currency)) == text

@@ -1,0 +1,46 @@
+"""Images are built alike, from locks that agree with one another and name nothing of any one machine."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from deploy.local_settings import SERVICES
+
+_REPOSITORY = Path(__file__).parents[2]
+_LOCKS = sorted((_REPOSITORY / "requirements").glob("*.txt"))
+
+
+def pins(lock: Path) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([a-z0-9-]+)==(\S+)", lock.read_text(), re.MULTILINE):
+        found.setdefault(name, set()).add(version)
+    return found
+
+
+@pytest.mark.parametrize("lock", _LOCKS, ids=lambda lock: lock.stem)
+def test_every_lock_pins_what_the_test_environment_pins(lock: Path) -> None:
+    tested = pins(_REPOSITORY / "requirements" / "dev.txt")
+    assert {name: versions for name, versions in pins(lock).items() if not versions <= tested[name]} == {}
+
+
+@pytest.mark.parametrize("lock", _LOCKS, ids=lambda lock: lock.stem)
+def test_every_pin_has_a_hash_and_no_lock_names_an_index_or_a_path(lock: Path) -> None:
+    text = lock.read_text()
+    assert text.count("==") <= text.count("--hash=sha256:")
+    assert not re.search(r"://|--(extra-)?index-url|--find-links|(^|\s)/", text)
+
+
+def test_the_images_differ_in_nothing_but_the_service() -> None:
+    shapes = {}
+    for port, service in enumerate(SERVICES, start=8501):
+        text = (_REPOSITORY / service / "Dockerfile").read_text()
+        text = re.sub(r'(image\.description)=".*"', r"\1", text)
+        text = text.replace("PYTHONUNBUFFERED=1 \\\n    DATA_DIR=/data", "PYTHONUNBUFFERED=1")
+        shapes[service] = text.replace(service, "SERVICE").replace(str(port), "PORT")
+    assert len(set(shapes.values())) == 1
+
+
+def test_no_image_needs_a_dockerfile_frontend_from_the_network() -> None:
+    for service in SERVICES:
+        assert "syntax=" not in (_REPOSITORY / service / "Dockerfile").read_text()

@@ -1,0 +1,73 @@
+"""One stack for the whole run, and its two OAuth clients, played with their own keys."""
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from tests.e2e.agent import Agent
+from tests.e2e.banking_app import BankingApp
+from tests.e2e.choosing import chosen_stack
+from tests.e2e.compose_stack import ComposeStack
+from tests.e2e.deployment import Deployment
+from tests.e2e.secrets_seen import SecretsSeen
+from tests.e2e.stack import NoStack, Stack
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "last: runs after all others, for it looks at what they left behind")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "last" in item.keywords)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    try:
+        with chosen_stack() as stack:
+            yield stack
+    except NoStack as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture
+def stoppable_stack(stack: Stack) -> Stack:
+    """The stack, for a test that stops services of it."""
+    if not stack.can_be_stopped:
+        pytest.skip("`make demo` ends when one of its services is stopped: STACK=own or compose")
+    return stack
+
+
+@pytest.fixture
+def compose(stack: Stack) -> ComposeStack:
+    """The Compose stack, for a test of what only containers and their networks can promise."""
+    if not isinstance(stack, ComposeStack):
+        pytest.skip("this is about containers and their networks: STACK=compose")
+    return stack
+
+
+@pytest.fixture(scope="session")
+def deployment(stack: Stack) -> Deployment:
+    return stack.deployment
+
+
+@pytest.fixture(scope="session")
+def seen(deployment: Deployment) -> SecretsSeen:
+    return SecretsSeen({deployment.password})
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx2.Client]:
+    with httpx2.Client(timeout=20) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def app(stack: Stack, http: httpx2.Client, seen: SecretsSeen) -> BankingApp:
+    return BankingApp(stack.deployment, stack.client_key("banking_app"), http, seen)
+
+
+@pytest.fixture(scope="session")
+def agent(stack: Stack, http: httpx2.Client, seen: SecretsSeen) -> Agent:
+    return Agent(stack.deployment, stack.client_key("chatbot"), http, seen)
