@@ -19,10 +19,10 @@ demo: venv-services ## Run the five services here, without Docker (PORT_BASE=860
 	@$(VENV_PYTHON) -m deploy.local
 
 test: venv-dev chromium ## Run every test that needs no Docker
-	$(VENV_PYTHON) -m pytest --ignore=tests/e2e
+	STACK=own $(VENV_PYTHON) -m pytest
 
 e2e: venv-dev chromium ## Run the end-to-end tests against the running stack (STACK=compose or local)
-	$(VENV_PYTHON) -m pytest tests/e2e
+	STACK=$(or $(STACK),running) $(VENV_PYTHON) -m pytest tests/e2e
 
 check: venv-dev ## Check style and types (ruff, mypy --strict)
 	$(VENV_PYTHON) -m ruff check

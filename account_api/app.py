@@ -15,7 +15,7 @@ from starlette.routing import Route
 from account_api import problems
 from account_api.bank import Bank, bank_of
 from account_api.call import Recorder
-from account_api.database import Database, DatabaseUnavailable, engine
+from account_api.database import Database, DatabaseUnavailable
 from account_api.metadata import resource_metadata
 from account_api.openapi import AccountApi
 from account_api.recorded_route import refused
@@ -24,6 +24,7 @@ from account_api.seed import seed_if_empty
 from account_api.settings import Settings
 from account_api.tables import metadata
 from delegation.clock import Clock, utc_now
+from delegation.database import open_database
 from delegation.health import NotReady, health_routes
 from delegation.jwks import RemoteKeySet
 from delegation.scope import Scope
@@ -79,8 +80,8 @@ def _database(settings: Settings, clock: Clock) -> Database:
         metadata.create_all(db)
         seed_if_empty(db, clock())
 
-    url, timeout_seconds = settings.database_url.get_secret_value(), settings.database_timeout_seconds
-    return Database(engine(url, settings.data_dir, timeout_seconds), prepare)
+    sqlite_file = settings.data_dir / "account_api.sqlite3"
+    return Database(open_database(settings.database_url.get_secret_value(), sqlite_file), prepare)
 
 
 def _public_routes(settings: Settings, database: Database, keys: RemoteKeySet) -> list[Route]:

@@ -121,7 +121,7 @@ def internal_error() -> Problem:
     """A fault of this service's own."""
     return Problem(
         500,
-        "The service made a mistake; its operator finds it in the log. Sending the request again may not help.",
+        "The service made a mistake, which its log describes. Sending the request again may not help.",
         kind=BASE + "internal-error",
         title="Internal error",
     )

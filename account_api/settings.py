@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -19,7 +19,6 @@ class Settings(BaseSettings):
     app_client_ids: Annotated[frozenset[str], NoDecode] = frozenset({"banking-app"})
     data_dir: Path = Path("./data/account_api")
     database_url: SecretStr = SecretStr("")
-    database_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
 
     @field_validator("app_client_ids", mode="before")
     @classmethod

@@ -1,6 +1,5 @@
 """What the service keeps. A balance is nowhere in here: it is the sum of an account's entries."""
 
-from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import (
@@ -8,36 +7,16 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    DateTime,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
     MetaData,
     String,
     Table,
-    TypeDecorator,
 )
 
+from delegation.database import UtcDateTime
 from delegation.record_table import record_table
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time on every database, also where the column keeps no time zone (SQLite)."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Give the database UTC."""
-        return value.astimezone(UTC) if value else None
-
-    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Give the program aware UTC."""
-        if value is None:
-            return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-
 
 metadata: Final = MetaData()
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from authlib.oauth2 import OAuth2Error, OAuth2Request
 from authlib.oauth2.rfc6749 import AuthorizationServer as AuthlibServer
+from authlib.oauth2.rfc6749 import UnsupportedGrantTypeError
 from starlette.responses import Response
 
 from auth_server.audit import record
@@ -125,6 +126,8 @@ class AuthorizationServer(AuthlibServer):
             grant.validate_token_request()
             response = self.handle_response(*grant.create_token_response())
         except OAuth2Error as error:
+            if isinstance(error, UnsupportedGrantTypeError):
+                error.description = "send a grant_type that the metadata names"
             self._record(request, "deny", reason(error))
             return self.handle_response(*error())
         self._record(request, "permit", "every rule of the grant holds")

@@ -64,6 +64,14 @@ class Assistant:
             self.chat.forget(self.tokens.subject_token(session_id))
         self.conversations.forget(sub)
 
+    def end_delegation(self, session_id: str) -> None:
+        """After a withdrawal: make the chatbot drop the delegation tokens that it still holds.
+
+        Where it does not answer they end by themselves, within 300 seconds; no new one is issued meanwhile.
+        """
+        with suppress(Failure):
+            self.chat.forget(self.tokens.subject_token(session_id))
+
     def _events(self, session_id: str, sub: str, question: str) -> Iterator[ChatEvent | Failure]:
         handed_over = done = False
         try:

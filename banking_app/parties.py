@@ -16,7 +16,7 @@ PARTIES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class FlowStep:
-    """One step of the flow: its number, its name, a short name, from whom to whom, and what it is."""
+    """One step of the flow: number, names, from whom to whom, what it is, and why it may be refused."""
 
     number: int
     title: str
@@ -24,6 +24,7 @@ class FlowStep:
     source: str
     target: str
     says: str
+    if_refused: str = ""
 
     @property
     def columns(self) -> tuple[int, int]:
@@ -68,6 +69,8 @@ FLOW: Final = (
         "chatbot",
         "The authorization server checks your permission and issues a short-lived token: you are the "
         "subject, the assistant is the actor, one audience, the least scope.",
+        "No exchange gives more than the customer's grant, which is looked up each time: what was not allowed "
+        "or is withdrawn is refused at once, although the subject token is still good. See Permissions.",
     ),
     FlowStep(
         5,
@@ -77,6 +80,8 @@ FLOW: Final = (
         "gateway",
         "The agent gateway intercepts the call, verifies the token, and decides by policy whether this actor "
         "may do this operation.",
+        "The gateway's policy file says for each operation which scope, audience and actors it takes; "
+        "everything else is denied.",
     ),
     FlowStep(
         6,
@@ -86,6 +91,7 @@ FLOW: Final = (
         "account_api",
         "The account API verifies the token for itself, serves the request, and records which agent acted "
         "for which customer.",
+        "The token was good, and the bank still said no: its own rules hold for an assistant as for anybody.",
     ),
 )
 

@@ -48,6 +48,7 @@ class StepCard:
     tokens: tuple[ClaimTable, ...]
     records: tuple[RecordView, ...]
     lacking: str
+    hint: str
     raw: str
 
 
@@ -127,6 +128,7 @@ def _sign_on_card(turn: Turn) -> StepCard:
         tokens=(claim_table(_TOKEN_OF_STEP[1], turn.sign_on, turn.asked_at),),
         records=(),
         lacking="",
+        hint="",
         raw=_json(turn.sign_on),
     )
 
@@ -147,6 +149,7 @@ def _card(step: Step, turn: Turn) -> StepCard:
         tokens=tuple(_tokens(step)),
         records=tuple(_record_view(record) for record in records_of(step, turn)),
         lacking=_lacking(step, turn),
+        hint=flow.if_refused if step.decision == "deny" else "",
         raw=_json(step.model_dump(mode="json", by_alias=True, exclude_none=True)),
     )
 

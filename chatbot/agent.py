@@ -1,4 +1,4 @@
-"""The agent's loop, written out: ask the model, carry out its tool calls, ask again, until it answers in words."""
+"""The agent's loop, written out: ask the model, carry out its tool calls, ask again, until it answers."""
 
 import asyncio
 import logging
@@ -19,6 +19,7 @@ from delegation.trace import current_trace_id
 
 _MAX_ROUNDS: Final = 6
 _MAX_CALLS: Final = 16
+_LOOK: Final = "If a transfer was under way, look at the latest transactions to see whether it was made."
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +41,7 @@ class Agent:
         self._timeout_seconds = timeout_seconds
 
     async def answer(self, customer: Customer, text: str, emit: Emit) -> None:
-        """Answer a question; everything that happens is told by `emit`, failures too, and `Done` at the end."""
+        """Answer a question. All that happens is told by `emit`, failures too, and `Done` at the end."""
         steps = StepLog(emit, self._clock)
         steps.question_admitted(customer)
         conversation = self._conversations.of(customer.sub)
@@ -95,16 +96,15 @@ def _model_failed(failure: ModelFailed) -> Failed:
     return Failed(
         title="The assistant's model gave no answer",
         detail=f"{failure} What was done up to here is shown below.",
-        hint="Ask again. If it stays like this, check OPENAI_BASE_URL, OPENAI_MODEL and OPENAI_API_KEY of the chatbot; "
-        "without the first and the last it uses its offline model.",
+        hint="Ask again. If it stays like this, check the chatbot's OPENAI_BASE_URL, OPENAI_MODEL and "
+        "OPENAI_API_KEY; without the first and the last it uses its offline model.",
     )
 
 
 def _too_slow(seconds: float) -> Failed:
     return Failed(
         title="The answer took too long",
-        detail=f"The assistant stopped after {seconds:g} seconds. If a transfer was under way, look at the latest "
-        "transactions to see whether it was made.",
+        detail=f"The assistant stopped after {seconds:g} seconds. {_LOOK}",
         hint="Ask again, or raise QUESTION_TIMEOUT_SECONDS of the chatbot for a slow model.",
     )
 
@@ -112,7 +112,6 @@ def _too_slow(seconds: float) -> Failed:
 def _internal_fault() -> Failed:
     return Failed(
         title="The assistant made a mistake",
-        detail="Something went wrong inside the assistant. If a transfer was under way, look at the latest "
-        "transactions to see whether it was made.",
+        detail=f"Something went wrong inside the assistant. {_LOOK}",
         hint="The chatbot's log tells more.",
     )

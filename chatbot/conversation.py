@@ -35,7 +35,7 @@ class Conversation:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def begin_turn(self, question: str) -> None:
-        """Add a question, complete what an interrupted turn left open, and drop the oldest turns beyond the bounds."""
+        """Add a question; complete what an interrupted turn left open, and drop old turns if need be."""
         self._answer_open_calls()
         self.messages.append({"role": "user", "content": question})
         while len(self.messages) > _MAX_MESSAGES or self._characters() > _MAX_CHARACTERS:

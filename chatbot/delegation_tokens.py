@@ -1,4 +1,4 @@
-"""Steps 3 and 4: one delegation token for each customer and scope, exchanged when needed and kept while it lives."""
+"""Steps 3 and 4: a delegation token for each customer and scope, exchanged when needed and then kept."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _Key = tuple[str, str, Scope]
 
 @dataclass(frozen=True, slots=True)
 class DelegationToken:
-    """A token to act with, and how it came about. `request` and `claims` are for display; no token is in them."""
+    """A token to act with, and how it came about; `request` and `claims` are for display, without a token."""
 
     issued: IssuedToken
     request: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Steps 5 and 6 as the agent sees them: calls through the agent gateway, and what gateway and resource answered."""
+"""Steps 5 and 6 as the agent sees them: a call through the gateway, and the answers to it."""
 
 import json
 import re
@@ -100,7 +100,7 @@ def _answer(response: httpx2.Response, content: bytes) -> Answer:
 
 
 def read_decision(value: str) -> tuple[Literal["permit", "deny"] | None, str | None]:
-    """Read a `Decision` field: an item with the parameter `reason` (RFC 9651 §3.3). Nothing for a malformed one."""
+    """Read a `Decision` field: an item with the parameter `reason` (RFC 9651 §3.3); malformed is nothing."""
     item, reason = _ITEM.match(value), _REASON.search(value)
     if item is None:
         return None, None

@@ -23,7 +23,7 @@ _PLACEHOLDER_KEY: Final = "none"
 
 
 class ModelFailed(Exception):
-    """The model gave no usable answer. The text says why, and repeats nothing that the model's server said."""
+    """The model gave no usable answer. The text says why, and repeats nothing that its server said."""
 
 
 @dataclass(slots=True)

@@ -1,16 +1,33 @@
 """The steps of the flow as they happen, each told as an event: what was asked and decided, never a token."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Required, TypedDict, Unpack
 
+from chatbot.claims import shown_claims
 from chatbot.delegation_tokens import DelegationToken, ExchangeRefused
-from chatbot.events import Event, Step
+from chatbot.events import Event, Service, Step
 from chatbot.gateway_client import Answer
 from chatbot.subject_token import Customer
-from chatbot.claims import shown_claims
 from delegation.clock import Clock
+from delegation.record import Decision
 
 Emit = Callable[[Event], None]
+
+
+class _Outcome(TypedDict, total=False):
+    decision: Decision | None
+    reason: str | None
+    decision_id: str | None
+    record_id: str | None
+
+
+class _Fields(_Outcome, total=False):
+    title: Required[str]
+    source: Required[Service]
+    target: Required[Service]
+    request: dict[str, Any] | None
+    token: dict[str, Any] | None
+    reused: bool
 
 
 class StepLog:
@@ -99,7 +116,9 @@ class StepLog:
             reused=reused,
         )
 
-    def _called(self, request: Mapping[str, Any], token: DelegationToken, **outcome: Any) -> None:
+    def _called(
+        self, request: Mapping[str, Any], token: DelegationToken, **outcome: Unpack[_Outcome]
+    ) -> None:
         self._step(
             5,
             title="Gateway validation",
@@ -111,5 +130,5 @@ class StepLog:
             **outcome,
         )
 
-    def _step(self, step: int, **fields: Any) -> None:
+    def _step(self, step: int, **fields: Unpack[_Fields]) -> None:
         self._emit(Step(step=step, at=self._clock(), call=self._call, operation=self._operation, **fields))

@@ -14,7 +14,7 @@ from delegation.verification import TokenVerifier
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Who asks: the verified subject token, its encoded form for the exchange, and the record of the decision."""
+    """Who asks: the verified subject token, its encoded form for the exchange, and the decision's record."""
 
     token: AccessToken
     encoded: str = field(repr=False)  # a token must not reach a log through a traceback
@@ -55,7 +55,7 @@ class Reception:
             self._record("deny", "the issuer's keys cannot be had", operation, None)
             raise Problem(
                 503,
-                "The subject token cannot be verified now: the issuer's keys cannot be had. Try again shortly.",
+                "The subject token cannot be verified: the issuer's keys cannot be had. Try again shortly.",
             ) from error
         record = self._record("permit", "the customer lets this agent act", operation, token)
         return Customer(token, encoded, record.decision_id)

@@ -58,8 +58,8 @@ def exchange_refused(error: OAuthError, purpose: str) -> ToolError:
     if error.error not in _REFUSALS:
         return ToolError(
             "unavailable",
-            f"I could not get the permission to {purpose}: the bank's authorization server does not help at the "
-            "moment. Nothing was done. Please try again later.",
+            f"It is not possible to {purpose} now: the bank's authorization server gives no permission "
+            "at the moment. Nothing was done. Try again later.",
         )
     return ToolError(
         "not-allowed",
@@ -73,7 +73,7 @@ def gateway_refused(reason: str, purpose: str) -> ToolError:
 
 
 def bank_problem(body: Mapping[str, Any], purpose: str) -> ToolError:
-    """The account API refused: its problem document (RFC 9457), with what it says beyond the standard members."""
+    """The account API refused: its problem document (RFC 9457), with its members beyond the standard ones."""
     kind, detail = body.get("type"), body.get("detail")
     if not isinstance(kind, str) or not isinstance(detail, str):
         return unusable_answer(purpose)
@@ -93,8 +93,8 @@ def outcome_unknown() -> ToolError:
     """No usable answer to a transfer, which may have been made or not."""
     return ToolError(
         "outcome-unknown",
-        "The bank did not answer, so it is not known whether the transfer was made. It will not be made twice: ask "
-        "for the same transfer again, or look at the latest transactions.",
+        "The bank did not answer, so it is not known whether the transfer was made. It will not be made "
+        "twice: ask for the same transfer again, or look at the latest transactions.",
     )
 
 

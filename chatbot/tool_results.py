@@ -1,4 +1,4 @@
-"""What the tools return to the model: the account API's answers, read strictly and passed on without surplus."""
+"""What the tools return to the model: the account API's answers, read strictly, without surplus."""
 
 from datetime import datetime
 from typing import Literal

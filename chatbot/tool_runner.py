@@ -55,7 +55,7 @@ class ToolRunner:
             return error.as_result()
 
     async def _written_once(self, tool: Tool, call: Call, question: Question, log: StepLog) -> Answer:
-        """Make a call that writes, with an idempotency key that the same order keeps until its outcome is known.
+        """Make a call that writes, with an idempotency key that the order keeps until its outcome is known.
 
         The key depends on the question and the order, and not on the model's id for the call: a model that
         repeats itself does not pay twice.

@@ -24,7 +24,8 @@ from gateway.upstream import Upstream, UpstreamFault
 
 _STEP: Final = 5
 _MAX_RECORDED_PATH: Final = 256
-"""Characters of a path that a record keeps: the caller chooses the path, but not how much we store."""
+_LONGEST_RECORDED_SEGMENT: Final = 36
+"""Characters that a record keeps of a path and of one segment: the caller chooses them; no token is short."""
 
 _NO_WEBSOCKET: Final = Deny(400, "no-websocket", "WebSockets are not taken here.", "Send plain requests.")
 _log = logging.getLogger(__name__)
@@ -119,7 +120,14 @@ class Door:
             decision="permit" if isinstance(decision, Permit) else "deny",
             reason=decision.reason,
             operation=decision.operation or "unknown",
-            resource=scope["raw_path"].decode("latin-1")[:_MAX_RECORDED_PATH],
+            resource=_recordable(scope["raw_path"]),
             time=self._clock(),
             **of_token(token),
         )
+
+
+def _recordable(raw_path: bytes) -> str:
+    """Return a path without any segment that could be a secret in the wrong place."""
+    segments = raw_path.decode("latin-1").split("/")
+    kept = "/".join(one if len(one) <= _LONGEST_RECORDED_SEGMENT else "..." for one in segments)
+    return kept[:_MAX_RECORDED_PATH]

@@ -48,7 +48,7 @@ def query_parameters(query: bytes) -> dict[str, list[str]]:
     """Read the query's parameters.
 
     Raises:
-        InvalidRequest: it is so long that reading it would be work, which nobody gets from us without a token.
+        InvalidRequest: it is long enough that reading it is work, which nobody gets done without a token.
     """
     if len(query) > _MAX_QUERY_BYTES:
         raise InvalidRequest(f"Send a query of at most {_MAX_QUERY_BYTES} bytes.")

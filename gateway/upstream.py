@@ -75,7 +75,7 @@ class Upstream:
         self._origin = URL(origin)
         self._max_connections = max_connections
         self._read_timeout_seconds = read_timeout_seconds
-        # No total: an answer may go on as long as it keeps coming. To wait for a free connection counts as connecting.
+        # No total: an answer may go on as long as it keeps coming. `connect` holds for the wait in line too.
         self._timeout = ClientTimeout(
             total=None, connect=connect_timeout_seconds, sock_read=read_timeout_seconds
         )

@@ -26,7 +26,7 @@ _PAGES: Final[dict[Page, tuple[str, str, _Draw]]] = {
 def show(services: Services) -> None:
     """Draw the page that the address names."""
     st.set_page_config(
-        page_title="Delegation Bank", page_icon=_STATIC / "icon.svg", layout="wide", menu_items={}
+        page_title="Example Bank", page_icon=_STATIC / "icon.svg", layout="wide", menu_items={}
     )
     for sheet in ("tokens.css", "pages.css"):
         st.html(_STATIC / sheet)

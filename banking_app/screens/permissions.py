@@ -49,6 +49,7 @@ def _confirm(services: Services, who: Customer, grant: Grant) -> None:
         except Failure as failure:
             show_failure(services, failure, Page.PERMISSIONS)
             return
+        services.assistant.end_delegation(who.session_id)
         st.session_state[_WITHDRAWN] = grant.agent.name
     if withdraw or keep:
         st.rerun()

@@ -20,11 +20,6 @@ class Account:
     type: str
     currency: str
 
-    @property
-    def label(self) -> str:
-        """Return how answers name the account."""
-        return f"{self.name} ({self.account_id})"
-
     @classmethod
     def of(cls, entry: dict[str, Any]) -> "Account":
         """Read one entry of `list_accounts`."""
@@ -42,21 +37,14 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """Every mention of an account in a sentence, whether all accounts were meant, and the rest of the words."""
+    """Every mention of accounts in a sentence, whether all accounts were meant, and the rest of the words."""
 
     found: tuple[Mention, ...]
     all: bool
     rest: Sentence
 
-    def only(self, role: Role | None) -> Mention | None:
-        """Return the first mention in this role."""
-        return next((mention for mention in self.found if mention.role == role), None)
-
 
 _ACCOUNT_ID: Final = r"\d{4}-\d{2}(?![-\d])"
-_GENERIC: Final = frozenset(
-    "account the my our bank card credit savings saving current checking of and for".split()
-)
 _SOURCE: Final = r"from|out of|using|with|via|use"
 _TARGET: Final = r"to|into|onto|towards|toward|in|on"
 _LEAD: Final = (
@@ -107,14 +95,11 @@ def _parts_of_name(account: Account, accounts: Sequence[Account]) -> list[tuple[
     """Return the words that only this account's name has: "holiday" for "Holiday Savings"."""
     others = {word for other in accounts if other != account for word in _name_words(other)}
     return [
-        (rf"(?:(?<=my )|(?<=from )|(?<=into ))?{re.escape(word)}(?: {_NOUN})", (account.account_id,))
+        (rf"{word} (?:account|savings?|fund|pot|card|money)|(?<=my ){word}", (account.account_id,))
         for word in _name_words(account)
-        if word not in _GENERIC | others
+        if word not in others and not re.fullmatch(alternatives("account.no_name"), word)
     ]
 
 
 def _name_words(account: Account) -> list[str]:
-    return [word.text for word in Sentence.read(account.name).words]
-
-
-_NOUN: Final = "(?:account|savings?|fund|pot|card|money)"
+    return [re.escape(word.text) for word in Sentence.read(account.name).words]

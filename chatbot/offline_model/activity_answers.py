@@ -20,7 +20,7 @@ _NOT_INCOME: Final = frozenset({"opening"})
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The transactions that fit a question, newest first, and what is to be said about where they come from."""
+    """The transactions that fit a question, newest first, and how to say where they come from."""
 
     entries: Sequence[Mapping[str, Any]]
     where: str

@@ -87,4 +87,4 @@ def _amount(match: re.Match[str]) -> Amount | None:
 def _cents(match: re.Match[str]) -> Amount | None:
     number = match["number"]
     value = Decimal(int(number) if number.isdecimal() else read_words(number)) / 100
-    return Amount(value, None) if 0 < value else None
+    return Amount(value, None) if value > 0 else None

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, Final
 
 from chatbot.offline_model.knowledge import ToolCall
@@ -11,7 +11,7 @@ MODEL: Final = "offline"
 Message = str | Sequence[ToolCall]
 """Words for the customer, or tools to call."""
 
-_PIECES: Final = re.compile(r"\S+\s*")
+_PIECES: Final = re.compile(r"(?:\S+\s*){1,3}")
 
 
 def completion(message: Message, position: int) -> dict[str, Any]:
@@ -25,8 +25,8 @@ def completion(message: Message, position: int) -> dict[str, Any]:
     return _envelope("chat.completion", position, choice)
 
 
-def chunks(message: Message, position: int) -> Iterator[bytes]:
-    """Return the answer as server-sent events: word by word, tool calls in two pieces each."""
+async def chunks(message: Message, position: int) -> AsyncIterator[bytes]:
+    """Stream the answer as server-sent events: a few words each, tool calls in two pieces each."""
     for delta in ({"role": "assistant", "content": ""}, *_deltas(message, position)):
         yield _event(_chunk(position, delta, None))
     yield _event(_chunk(position, {}, _finish_reason(message)))

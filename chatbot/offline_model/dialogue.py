@@ -1,7 +1,6 @@
 """The next message of the model: what it does with a conversation as it stands."""
 
 from collections.abc import Sequence
-from datetime import date
 
 from chatbot.offline_model.activity_answers import answer_activity
 from chatbot.offline_model.balance_answers import answer_balance, answer_list, answer_no_such

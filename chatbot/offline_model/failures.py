@@ -7,7 +7,7 @@ from chatbot.offline_model.phrasing import plain
 
 _IN_OTHER_WORDS: Final = {
     "account-not-found": "You have no account with that number. I can see only your own accounts.",
-    "insufficient-funds": "Nothing was transferred: the amount is more than what is available on that account.",
+    "insufficient-funds": "Nothing was transferred: the amount is more than that account has available.",
     "same-account": "Nothing was transferred: that would be a transfer from an account to itself.",
 }
 """By the error's code. Every other error is told in the words that came with it."""

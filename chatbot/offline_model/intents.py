@@ -23,8 +23,8 @@ class Activity:
     """What happened on accounts.
 
     `account_ids` None leaves the choice to the answer. `limit` is the number of transactions asked for,
-    `term` what they must be about, `direction` whether money came in or went out. `least` and `most` bound the
-    size of each.
+    `term` what they must be about, `direction` whether money came in or went out. `least` and `most`
+    bound the size of each.
     """
 
     account_ids: tuple[str, ...] | None = None
@@ -60,7 +60,7 @@ class ListAccounts:
 
 @dataclass(frozen=True, slots=True)
 class NoSuchAccount:
-    """Something was asked about an account that is not among the customer's; `words` is what it was called."""
+    """A question about an account that is not among the customer's; `words` is what it was called."""
 
     words: str
 

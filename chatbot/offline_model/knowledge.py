@@ -45,7 +45,7 @@ class ToolMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One account's transactions, newest first; `complete` is false when there are older ones in the period."""
+    """One account's transactions, newest first; `complete` is false when there are older ones."""
 
     account_id: str
     transactions: Sequence[Mapping[str, Any]]
@@ -74,7 +74,7 @@ class Knowledge:
         return self.known_accounts()
 
     def known_payees(self) -> tuple[str, ...] | None:
-        """Return the saved payees if the bank ever named them, as it does when it refuses another; or None."""
+        """Return the saved payees if the bank has named them, as it does when it refuses another; or None."""
         for result in reversed(self._ever):
             payees = result.content.get("error", {}).get("payees")
             if isinstance(payees, list):
@@ -90,7 +90,7 @@ class Knowledge:
         return self._results([ToolCall("read_balance", {"account_id": each}) for each in account_ids])
 
     def statements(self, account_ids: Iterable[str], period: Period | None, limit: int) -> list[Statement]:
-        """Return each account's transactions as read in this turn, from several pages where `limit` is `PAGE`."""
+        """Return each account's transactions as read in this turn; several pages if `limit` is `PAGE`."""
         first = {
             each: ToolCall("read_transactions", _transactions(each, period, limit)) for each in account_ids
         }

@@ -101,39 +101,36 @@ def _at(match: re.Match[str], today: date) -> Period | None:
 
 _AMBIGUOUS: Final = re.compile(r"(?:[a-z]{3}|sept|march)\Z")
 """Names of a month or weekday that are also names of people, or words: they need "in", "on" or the like."""
-_END: Final = r"(?![\w'])"
-
 _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Period | None]], ...]] = tuple(
-    (re.compile(pattern), meaning)
+    (re.compile(pattern + r"(?![\w'])"), meaning)
     for pattern, meaning in (
         (
             r"\b(?:between|from) (?:the )?(?P<start>\d{1,2})(?: (?:st|nd|rd|th))? (?:and|to|until|till|-)"
-            r" (?:the )?(?P<end>\d{1,2})(?: (?:st|nd|rd|th))? (?:of )?(?P<month>[a-z]{3,9})" + _END,
+            r" (?:the )?(?P<end>\d{1,2})(?: (?:st|nd|rd|th))? (?:of )?(?P<month>[a-z]{3,9})",
             _days_between,
         ),
         (
-            rf"\b(?:between |from )?(?P<start>{POINT}) (?:and|to|until|till|through|-) (?P<end>{POINT})"
-            + _END,
+            rf"\b(?:between |from )?(?P<start>{POINT}) (?:and|to|until|till|through|-) (?P<end>{POINT})",
             _between,
         ),
         (
-            rf"\b(?:since|starting(?: from| in| on)?|as of) (?:the )?(?:start of |beginning of )?(?P<point>{POINT})"
-            + _END,
+            r"\b(?:since|starting(?: from| in| on)?|as of) (?:the )?(?:start of |beginning of )?"
+            rf"(?P<point>{POINT})",
             _since,
         ),
-        (rf"\bfrom (?P<point>{POINT}) (?:on|onwards|until now|until today|to date)" + _END, _since),
-        (rf"\bafter (?P<point>{POINT})" + _END, _after),
-        (rf"\b(?:until|till|up to) (?:the )?(?:end of )?(?P<point>{POINT})" + _END, _until),
-        (rf"\bbefore (?P<point>{POINT})" + _END, _before),
+        (rf"\bfrom (?P<point>{POINT}) (?:on|onwards|until now|until today|to date)", _since),
+        (rf"\bafter (?P<point>{POINT})", _after),
+        (rf"\b(?:until|till|up to) (?:the )?(?:end of )?(?P<point>{POINT})", _until),
+        (rf"\bbefore (?P<point>{POINT})", _before),
         (
-            rf"\b(?:(?:in|over|during|within|for|from) )?(?:the )?(?:last|past|previous) (?:(?P<digits>\d{{1,3}})|"
-            rf"(?P<words>(?<=past )(?=[dwmy])|{IN_WORDS}|couple of|few)) ?(?P<unit>days?|weeks?|months?|years?)"
-            + _END,
+            r"\b(?:(?:in|over|during|within|for|from) )?(?:the )?(?:last|past|previous) "
+            rf"(?:(?P<digits>\d{{1,3}})|(?P<words>(?<=past )(?=[dwmy])|{IN_WORDS}|couple of|few)) ?"
+            r"(?P<unit>days?|weeks?|months?|years?)",
             _past,
         ),
         (
-            r"(?<![\w'])(?:(?P<lead>in|on|during|for|of|over|at|from|last|this) |(?P<aside>(?<=about )|(?<=and )))?(?:the )?"
-            rf"(?P<point>{POINT})(?! (?:i|we|you)\b)" + _END,
+            r"(?<![\w'])(?:(?P<lead>in|on|during|for|of|over|at|from|last|this) "
+            rf"|(?P<aside>(?<=about )|(?<=and )))?(?:the )?(?P<point>{POINT})(?! (?:i|we|you)\b)",
             _at,
         ),
     )

@@ -14,7 +14,7 @@ _PARTS: Final = ("part", "part_of_term", "part_of_order")
 
 @cache
 def patterns(name: str) -> tuple[re.Pattern[str], ...]:
-    """Return the patterns of a group, such as "activity.asked", in the order in which they are to be tried."""
+    """Return the patterns of a group, such as "activity.asked", in the order to try them in."""
     section, _, group = name.partition(".")
     entries: list[str] = _document()[section][group]
     return tuple(re.compile(rf"(?<![\w'])(?:{_spelled_out(entry)})(?![\w'])") for entry in entries)

@@ -27,8 +27,8 @@ NO_FUTURE: Final = Remark(
     "transactions."
 )
 NO_PAST_BALANCE: Final = Remark(
-    "I can read the balance only as it is now, not that of an earlier day. I can show the transactions of that "
-    "time instead."
+    "I can read the balance only as it is now, not that of an earlier day. I can show the transactions of "
+    "that time instead."
 )
 NOT_YOURS: Final = Remark("I can move money only from your own accounts, never from anybody else's.")
 

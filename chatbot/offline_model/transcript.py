@@ -1,4 +1,4 @@
-"""A Chat Completions request as what it says: today's date, the tools there are, and the conversation by turns."""
+"""What a Chat Completions request says: today's date, the tools there are, and the conversation by turns."""
 
 import json
 import re

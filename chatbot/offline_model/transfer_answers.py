@@ -89,7 +89,7 @@ def _make(order: Transfer, accounts: Accounts, knowledge: Knowledge) -> Say:
 
 
 def _ask_for_payee(order: Transfer, accounts: Accounts, saved: Sequence[str] | None) -> Say | None:
-    """Return a question if the payee is known not to be among the saved ones, with the one that may be meant."""
+    """Return a question if the payee is known not to be a saved one; it names whom the customer may mean."""
     if saved is None or order.payee is None or order.payee.casefold() in (name.casefold() for name in saved):
         return None
     wanted = order.payee.casefold().split()

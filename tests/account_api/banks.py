@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,11 @@ from sqlalchemy import Engine, create_engine, func, make_url, select
 from account_api import tables
 from account_api.app import create_app
 from account_api.settings import Settings
+from tests.clock import SetClock
 from tests.issuer import CUSTOMER, TestIssuer
 from tests.serving import serve
 
-NOON = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
-"""What time it is in these tests, unless one sets it forward. A Monday."""
-
 READ = "account:read_balance account:read_transactions"
-
-
-class SetClock:
-    """A clock that stands still until a test moves it."""
-
-    def __init__(self, now: datetime = NOON) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, step: timedelta) -> None:
-        self.now += step
 
 
 @dataclass(frozen=True)
@@ -125,14 +109,10 @@ def transfer_order(amount: int = 100, currency: str = "EUR", **changes: Any) -> 
 
 
 @contextmanager
-def open_bank(
-    database_url: str, issuer: TestIssuer, clock: SetClock | None = None, timeout_seconds: float = 10
-) -> Iterator[Bank]:
+def open_bank(database_url: str, issuer: TestIssuer, clock: SetClock | None = None) -> Iterator[Bank]:
     """Serve an account API on the database at this address."""
     clock = clock or SetClock()
-    settings = Settings(
-        jwks_uri=issuer.jwks_uri, database_url=database_url, database_timeout_seconds=timeout_seconds
-    )
+    settings = Settings(jwks_uri=issuer.jwks_uri, database_url=database_url)
     with (
         serve(create_app(settings, clock)) as url,
         httpx2.Client(base_url=url, timeout=30) as http,

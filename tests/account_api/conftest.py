@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.account_api.banks import Bank, SetClock, open_bank, sqlite_url
+from tests.account_api.banks import Bank, open_bank, sqlite_url
+from tests.clock import SetClock
 from tests.issuer import TestIssuer
 from tests.postgres import Postgres, postgres, postgres_url
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import httpx2
 
-from tests.account_api.banks import SetClock, open_bank, transfer_order
+from tests.account_api.banks import open_bank, transfer_order
+from tests.clock import SetClock
 from tests.issuer import TestIssuer
 
-ORDERS = 100
+ORDERS = 80
 KILL_AFTER = 30
 """How many answers the clients have seen when the process is killed."""
 

@@ -21,7 +21,7 @@ def lived(household: Household, today: date) -> list[Transaction]:
 
 
 @given(household=st.sampled_from(HOUSEHOLDS), today=DAYS_OF_A_LIFETIME)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_on_any_day_no_account_was_ever_overdrawn_and_balances_are_believable(
     household: Household, today: date
 ) -> None:
@@ -37,7 +37,7 @@ def test_on_any_day_no_account_was_ever_overdrawn_and_balances_are_believable(
 
 
 @given(household=st.sampled_from(HOUSEHOLDS), today=DAYS_OF_A_LIFETIME)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_it_ends_on_the_day_before_and_has_six_months_of_salary_and_rent(
     household: Household, today: date
 ) -> None:

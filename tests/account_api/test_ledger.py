@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from account_api.ledger import Entry, Transaction, Unbalanced
-from tests.account_api.banks import NOON, Bank
+from tests.account_api.banks import Bank
+from tests.clock import NOON
 
 LIMITS = {"4001-01": 50_000, "4001-02": 0, "4001-03": 300_000}
 ORDERS = st.lists(
@@ -25,7 +26,7 @@ ORDERS = st.lists(
 
 
 @given(orders=ORDERS)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_ordered_entries_sum_to_zero_and_no_account_passes_its_limit(
     bank: Bank, orders: list[dict[str, Any]]
 ) -> None:

@@ -1,5 +1,6 @@
 """Shows that a database that is locked or down is a 503 that says when to try again, and heals by itself."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -23,14 +24,20 @@ def lacking(bank: Bank) -> set[str]:
 
 
 def test_a_locked_sqlite_database_is_503_until_it_is_free(tmp_path: Path, issuer: TestIssuer) -> None:
-    with open_bank(sqlite_url(tmp_path), issuer, timeout_seconds=0.2) as bank:
+    with open_bank(sqlite_url(tmp_path), issuer) as bank, ThreadPoolExecutor(4) as clients:
         assert lacking(bank) == set()
         with bank.ledger.engine.connect() as other:
             other.exec_driver_sql("BEGIN IMMEDIATE")
-            assert_unavailable(bank.transfer("locked"))
-            assert_unavailable(bank.get("/accounts"))
-            assert_unavailable(bank.send("GET", "/accounts", None))
-            assert lacking(bank) == {"database"}
+            # At once, because each of them waits for the lock as long as the service is willing to.
+            unready = clients.submit(lacking, bank)
+            answers = [
+                clients.submit(bank.transfer, "locked"),
+                clients.submit(bank.get, "/accounts"),
+                clients.submit(bank.send, "GET", "/accounts", None),
+            ]
+            for answer in answers:
+                assert_unavailable(answer.result())
+            assert unready.result() == {"database"}
         assert bank.transfer("locked").status_code == 201
         assert lacking(bank) == set()
 
@@ -38,7 +45,7 @@ def test_a_locked_sqlite_database_is_503_until_it_is_free(tmp_path: Path, issuer
 def test_a_postgresql_that_stops_is_503_until_it_is_back(issuer: TestIssuer) -> None:
     with (
         running_postgres() as server,
-        open_bank(server.new_database(), issuer, timeout_seconds=2) as bank,
+        open_bank(server.new_database(), issuer) as bank,
     ):
         before = bank.balance("4001-01")
         server.stop()

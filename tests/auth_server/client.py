@@ -57,3 +57,13 @@ class RegisteredClient:
         assert response.status_code == 200, response.text
         body: dict[str, Any] = response.json()
         return body
+
+
+def refusal(response: httpx2.Response) -> tuple[int, str]:
+    """Return status and error code of a refused request, whose form is checked (RFC 6749 §5.2)."""
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["cache-control"] == "no-store"
+    body = response.json()
+    assert body.keys() <= {"error", "error_description"}, body
+    assert body["error_description"], "a refusal says what to do next"
+    return response.status_code, body["error"]

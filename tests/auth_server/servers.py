@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 from sqlalchemy import Engine, insert, select
@@ -193,6 +194,10 @@ class AuthorizationRequest:
             for value in (values if isinstance(values, list) else [values])
         ]
 
+    @property
+    def encoded(self) -> str:
+        return urlencode(self.query)
+
 
 def sign_on(browser: Browser, request: AuthorizationRequest, sub: str, password: str = PASSWORD) -> Page:
     """Come from the banking app, fill in the sign-on page, and return what follows."""
@@ -217,12 +222,12 @@ def running_server(
     clock: SetClock,
     **settings: Any,
 ) -> Iterator[AuthServer]:
-    """Start the server on the data in this folder, or at `database_url`."""
+    """Start the server on the data in this folder, or at `database_url`; without demo customers, for speed."""
     configured = Settings(
         data_dir=data_dir,
         banking_app_jwks_uri=app_keys.jwks_uri,
         agent_jwks_uri=agent_keys.jwks_uri,
-        **settings,
+        **{"demo_password": ""} | settings,
     )
     with serve(create_app(configured, clock)) as url, httpx2.HTTPTransport() as transport:
         engine = open_database(configured.database_url, data_dir / "auth_server.db")

@@ -1,17 +1,24 @@
 """One stack for the whole run, and its two OAuth clients, played with their own keys."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import httpx2
 import pytest
+from playwright.sync_api import Browser, expect
 
 from tests.e2e.agent import Agent
 from tests.e2e.banking_app import BankingApp
 from tests.e2e.choosing import chosen_stack
+from tests.e2e.chromium import chromium, chromium_path
 from tests.e2e.compose_stack import ComposeStack
 from tests.e2e.deployment import Deployment
 from tests.e2e.secrets_seen import SecretsSeen
 from tests.e2e.stack import NoStack, Stack
+from tests.e2e.visitor import Visitor
+
+TIMEOUT_MILLISECONDS = 20_000
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,3 +78,34 @@ def app(stack: Stack, http: httpx2.Client, seen: SecretsSeen) -> BankingApp:
 @pytest.fixture(scope="session")
 def agent(stack: Stack, http: httpx2.Client, seen: SecretsSeen) -> Agent:
     return Agent(stack.deployment, stack.client_key("chatbot"), http, seen)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium_path()
+    if path is None:
+        pytest.skip("the browser tests need Chromium: apt-get install chromium")
+    with chromium(path) as browser:
+        yield browser
+
+
+@pytest.fixture
+def new_visitor(
+    browser: Browser, deployment: Deployment, seen: SecretsSeen
+) -> Iterator[Callable[..., Visitor]]:
+    """Open windows, each with cookies of its own; the options are those of Playwright's `new_context`."""
+    with ExitStack() as closing:
+
+        def open_window(**options: Any) -> Visitor:
+            context = browser.new_context(**options)
+            closing.callback(context.close)
+            context.set_default_timeout(TIMEOUT_MILLISECONDS)
+            return Visitor(context.new_page(), deployment, seen)
+
+        expect.set_options(timeout=TIMEOUT_MILLISECONDS)
+        yield open_window
+
+
+@pytest.fixture
+def visitor(new_visitor: Callable[..., Visitor]) -> Visitor:
+    return new_visitor()

@@ -13,7 +13,8 @@ from tests.e2e.deployment import Deployment
 
 _PRINT_CLIENT_KEY: Final = """
 import os, pathlib
-print(pathlib.Path(os.environ["DATA_DIR"], "client.key.pem").read_text())
+[key] = pathlib.Path(os.environ["DATA_DIR"]).glob("*.pem")
+print(key.read_text())
 """
 
 

@@ -76,9 +76,9 @@ class Bank:
             )
             if answer.status_code == 201:
                 return str(answer.json()["transfer_id"])
-            assert answer.status_code in TRY_AGAIN, answer.json()
+            assert answer.status_code in TRY_AGAIN, f"{answer.status_code}: {answer.text}"
             self.failures.append(answer.status_code)
-            assert time.monotonic() < deadline, f"not booked in time: {answer.json()}"
+            assert time.monotonic() < deadline, f"not booked in time: {answer.text}"
             time.sleep(0.2)
 
     def order_and_die(self, order: Order, *, half_sent: bool) -> None:

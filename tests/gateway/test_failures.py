@@ -179,6 +179,31 @@ def test_an_answer_that_breaks_off_never_looks_complete(
         client.get(PATH, headers=token)
 
 
+@pytest.mark.parametrize("end", [b"", b"not a chunk\r\n", b"5\r\nab"], ids=["silent", "malformed", "slow"])
+def test_an_answer_that_stops_coming_is_cut_short_in_time(
+    end: bytes, settings: Settings, token: dict[str, str]
+) -> None:
+    first_arrived, over = threading.Event(), threading.Event()
+
+    def stop_coming(connection: socket.socket) -> None:
+        connection.sendall(OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        first_arrived.wait(5)
+        connection.sendall(end)
+        over.wait(5)
+
+    with (
+        raw_resource(stop_coming) as url,
+        gateway_with(settings, upstream_url=url, upstream_read_timeout_seconds=0.2) as client,
+    ):
+        with client.stream("GET", PATH, headers=token) as answer:
+            pieces = answer.iter_raw()
+            assert next(pieces) == b"first"
+            first_arrived.set()
+            with pytest.raises(httpx2.RemoteProtocolError):
+                list(pieces)
+        over.set()
+
+
 @pytest.mark.parametrize("when", ["before the answer", "in mid-answer"])
 def test_a_caller_that_goes_away_ends_the_call_at_the_resource(
     when: str, gateway: str, resource: RecordingResource, issuer: TestIssuer

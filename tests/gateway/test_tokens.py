@@ -216,6 +216,15 @@ def test_62_a_token_in_the_query_is_refused(
     assert token not in json.dumps(records())
 
 
+def test_62_a_query_too_long_to_be_looked_through_for_a_token_is_refused(
+    issuer: TestIssuer, client: httpx2.Client, resource: RecordingResource
+) -> None:
+    headers = bearer(issuer.delegation_token(SCOPE))
+    assert client.get(f"{PATH}?{'a&' * 1024}", headers=headers).status_code == 200
+    assert client.get(f"{PATH}?{'a&' * 1024}&", headers=headers).status_code == 400
+    assert len(resource.arrived) == 1
+
+
 def test_62_two_tokens_in_one_request_are_answered_400(
     issuer: TestIssuer, client: httpx2.Client, resource: RecordingResource
 ) -> None:

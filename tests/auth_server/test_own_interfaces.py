@@ -1,0 +1,207 @@
+"""Userinfo, grants and records: for the customer's own app, and for no token that an agent can hold (RULE 36)."""
+
+from dataclasses import dataclass
+
+import httpx2
+import pytest
+
+from tests.auth_server.servers import (
+    ACCOUNT_API,
+    AGENT,
+    BALANCE,
+    ISSUER,
+    TRANSACTIONS,
+    AuthorizationRequest,
+    AuthServer,
+    Tokens,
+    sign_on,
+)
+from tests.clock import NOON
+
+TRACE = "0123456789abcdef0123456789abcdef"
+INTERFACES = [
+    ("GET", "/userinfo", "openid"),
+    ("POST", "/userinfo", "openid"),
+    ("GET", "/grants", "grant_management_query"),
+    ("DELETE", "/grants/some-grant", "grant_management_revoke"),
+    ("GET", f"/records?trace_id={TRACE}", "openid"),
+]
+
+
+@dataclass(frozen=True)
+class Held:
+    """Everything that a customer's app and agent can hold."""
+
+    customer: str
+    tokens: Tokens
+    by_name: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def held(server: AuthServer) -> Held:
+    customer = server.new_customer()
+    tokens = server.sign_on(customer)
+    subject_token, actor_token = tokens.token_for(AGENT), server.actor_token()
+    by_name = {
+        "subject_token": subject_token,
+        "actor_token": actor_token,
+        "delegation_token": server.exchange(subject_token, actor_token).json()["access_token"],
+        "app_token": tokens.token_for(ACCOUNT_API),
+        "id_token": tokens.first["id_token"],
+        "assertion": server.app.assertion(),
+        "refresh_token": tokens.refresh_token,
+        "nonsense": "nonsense",
+        "strange": "é.é.é",
+        "narrow": tokens.token_for(ISSUER, scope="profile"),
+        "own": tokens.token_for(ISSUER),
+    }
+    return Held(customer, tokens, by_name)
+
+
+def call(server: AuthServer, method: str, path: str, token: str) -> httpx2.Response:
+    headers = {b"authorization": f"Bearer {token}".encode("latin-1")}
+    return server.http.request(method, path, headers=headers)
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), INTERFACES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "delegation_token",
+        "subject_token",
+        "actor_token",
+        "app_token",
+        "id_token",
+        "refresh_token",
+        "assertion",
+    ]
+    + ["nonsense", "strange"],
+)
+def test_an_interface_is_closed_to(
+    server: AuthServer, held: Held, name: str, method: str, path: str, scope: str
+) -> None:
+    response = call(server, method, path, held.by_name[name])
+    assert response.status_code == 401
+    assert response.headers["content-type"] == "application/problem+json"
+    challenge = response.headers["www-authenticate"]
+    assert challenge.startswith('Bearer error="invalid_token", error_description="')
+    assert challenge.endswith(f'scope="{scope}"')
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), INTERFACES)
+def test_an_interface_without_a_token_names_no_error(
+    server: AuthServer, method: str, path: str, scope: str
+) -> None:
+    response = server.http.request(method, path)
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == f'Bearer scope="{scope}"'
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), INTERFACES)
+def test_an_interface_names_the_scope_that_a_token_lacks(
+    server: AuthServer, held: Held, method: str, path: str, scope: str
+) -> None:
+    response = call(server, method, path, held.by_name["narrow"])
+    assert response.status_code == 403
+    assert 'error="insufficient_scope"' in response.headers["www-authenticate"]
+    assert f'scope="{scope}"' in response.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), INTERFACES)
+def test_a_token_in_the_address_or_twice_is_refused(
+    server: AuthServer, held: Held, method: str, path: str, scope: str
+) -> None:
+    token = held.by_name["own"]
+    in_query = f"{path}{'&' if '?' in path else '?'}access_token={token}"
+    assert server.http.request(method, in_query).status_code == 400
+    twice = [("authorization", f"Bearer {token}")] * 2
+    assert server.http.request(method, path, headers=twice).status_code == 400
+
+
+def test_userinfo_says_who_signed_on(server: AuthServer, held: Held) -> None:
+    for method in ("GET", "POST"):
+        response = call(server, method, "/userinfo", held.by_name["own"])
+        assert response.json() == {"sub": held.customer, "name": "Kim Test"}
+        assert response.headers["cache-control"] == "no-store"
+
+
+def test_userinfo_gives_the_name_only_with_the_profile_scope(server: AuthServer, held: Held) -> None:
+    token = held.tokens.token_for(ISSUER, scope="openid")
+    assert call(server, "GET", "/userinfo", token).json() == {"sub": held.customer}
+
+
+def test_the_list_says_what_is_allowed_to_whom_and_until_when(server: AuthServer, customer: str) -> None:
+    own = server.sign_on(customer, allow=f"{BALANCE} {TRANSACTIONS}").token_for(ISSUER)
+    [grant] = call(server, "GET", "/grants", own).json()["grants"]
+    assert grant.pop("grant_id")
+    assert grant == {
+        "agent": {"id": AGENT, "name": "Bank Assistant", "owner": "Digital Channels, Example Bank"},
+        "scope": [
+            {"name": BALANCE, "description": "See your accounts and their balances"},
+            {
+                "name": TRANSACTIONS,
+                "description": "See what came in and what went out of your accounts",
+            },
+        ],
+        "created_at": NOON.isoformat(),
+        "expires_at": "2026-09-13T12:00:00+00:00",
+        "last_used_at": None,
+    }
+
+
+def test_the_list_is_empty_while_nothing_is_allowed(server: AuthServer, customer: str) -> None:
+    browser, request = server.browser(), AuthorizationRequest()
+    back = browser.submit(sign_on(browser, request, customer), "Go on without the assistant")
+    own = server.redeem(browser, back, request).token_for(ISSUER)
+    assert call(server, "GET", "/grants", own).json() == {"grants": []}
+
+
+def test_a_withdrawn_grant_is_gone_from_the_list(server: AuthServer, customer: str) -> None:
+    own = server.sign_on(customer).token_for(ISSUER)
+    [grant] = call(server, "GET", "/grants", own).json()["grants"]
+    response = call(server, "DELETE", f"/grants/{grant['grant_id']}", own)
+    assert (response.status_code, response.content) == (204, b"")
+    assert call(server, "GET", "/grants", own).json() == {"grants": []}
+    assert call(server, "DELETE", f"/grants/{grant['grant_id']}", own).status_code == 404
+
+
+def test_another_customers_grant_looks_like_none(server: AuthServer, held: Held, customer: str) -> None:
+    own = server.sign_on(customer).token_for(ISSUER)
+    [grant] = call(server, "GET", "/grants", own).json()["grants"]
+    others = call(server, "DELETE", f"/grants/{grant['grant_id']}", held.by_name["own"])
+    unknown = call(server, "DELETE", "/grants/no-such-grant", held.by_name["own"])
+    assert others.status_code == unknown.status_code == 404
+    assert others.json() == unknown.json()
+    assert call(server, "GET", "/grants", own).json()["grants"] == [grant]
+
+
+@pytest.mark.parametrize("grant_id", ["a%20b", "a" * 65, "%F0%9F%8F%A6", "..%2fgrants", "%00"])
+def test_a_strange_grant_id_is_refused(server: AuthServer, held: Held, grant_id: str) -> None:
+    response = call(server, "DELETE", f"/grants/{grant_id}", held.by_name["own"])
+    assert response.status_code in {404, 422}
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_the_records_of_a_trace_are_the_customers_own(server: AuthServer, held: Held, customer: str) -> None:
+    trace = {"traceparent": f"00-{TRACE}-0123456789abcdef-01"}
+    own = {"authorization": f"Bearer {server.sign_on(customer).token_for(ISSUER)}"}
+    theirs = {"authorization": f"Bearer {held.by_name['own']}"}
+    server.http.get("/userinfo", headers=own | trace)
+    server.http.get("/userinfo", headers=theirs | trace)
+    response = server.http.get("/records", params={"trace_id": TRACE}, headers=own)
+    [record] = [r for r in response.json()["records"] if r["operation"] == "userinfo"]
+    assert (record["sub"], record["trace_id"], record["decision"]) == (customer, TRACE, "permit")
+    assert record.keys() == {
+        *("time", "service", "step", "decision", "reason", "operation", "resource"),
+        *("sub", "act", "client_id", "aud", "scope", "jti", "decision_id", "trace_id"),
+    }
+
+
+@pytest.mark.parametrize("trace_id", [None, "", "0", "g" * 32, "A" * 32, f"{TRACE}0", f"{TRACE}\n"])
+def test_a_malformed_trace_id_is_refused(server: AuthServer, held: Held, trace_id: str | None) -> None:
+    own = {"authorization": f"Bearer {held.by_name['own']}"}
+    parameters = {"trace_id": trace_id} if trace_id is not None else {}
+    response = server.http.get("/records", params=parameters, headers=own)
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "trace_id" in response.json()["detail"]

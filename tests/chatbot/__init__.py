@@ -1,0 +1,1 @@
+"""Tests of the chatbot, through its own interface."""

@@ -1,0 +1,85 @@
+"""A chatbot served over HTTP, with the offline model, a token endpoint, a gateway and a time of our choosing."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.routing import Route
+
+from chatbot.app import create_app
+from chatbot.settings import Settings
+from tests.chatbot.asking import Answer, ask
+from tests.chatbot.bank import Bank
+from tests.chatbot.parties import Gateway, TokenEndpoint, served
+from tests.clock import SetClock
+from tests.issuer import CUSTOMER, TestIssuer
+from tests.serving import serve
+
+SCOPE = "account:read_balance account:read_transactions account:transfer"
+TODAY = datetime(2026, 3, 17, 12, tzinfo=UTC)
+
+
+@dataclass
+class World:
+    """A chatbot and everybody around it."""
+
+    http: httpx2.Client
+    issuer: TestIssuer
+    clock: SetClock
+    token_endpoint: TokenEndpoint
+    gateway: Gateway
+    data_dir: Path
+
+    def subject_token(self, sub: str = CUSTOMER, **claims: Any) -> str:
+        return self.issuer.subject_token(SCOPE, sub=sub, **claims)
+
+    def ask(self, *messages: str, token: str | None = None, traceparent: str | None = None) -> Answer:
+        """Ask one after the other, in one conversation, and give the last answer."""
+        token = token or self.subject_token()
+        return [ask(self.http, token, message, traceparent) for message in messages][-1]
+
+
+OpenWorld = Callable[..., AbstractContextManager[World]]
+
+
+@contextmanager
+def open_world(issuer: TestIssuer, clock: SetClock, data_dir: Path, **settings: Any) -> Iterator[World]:
+    """Serve a new chatbot, a new token endpoint and a new gateway; `settings` change the chatbot's."""
+    token_endpoint, gateway = TokenEndpoint(issuer), Gateway(Bank())
+    routes = (
+        Route("/token", token_endpoint.answer, methods=["POST"]),
+        Route("/{path:path}", gateway.answer, methods=["GET", "POST"]),
+    )
+    with served(*routes) as parties:
+        addresses = {"token_endpoint": f"{parties}/token", "gateway_url": parties, "jwks_uri": issuer.jwks_uri}
+        app = create_app(Settings(**{"data_dir": data_dir} | addresses | settings), clock)
+        with serve(app) as url, httpx2.Client(base_url=url, timeout=30) as http:
+            yield World(http, issuer, clock, token_endpoint, gateway, data_dir)
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Iterator[TestIssuer]:
+    with TestIssuer(clock=SetClock(TODAY)).serving() as serving:
+        yield serving
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock(TODAY)
+
+
+@pytest.fixture
+def new_world(issuer: TestIssuer, clock: SetClock, tmp_path: Path) -> OpenWorld:
+    """Opens a world with settings of a test's choosing."""
+    return lambda **settings: open_world(issuer, clock, tmp_path, **settings)
+
+
+@pytest.fixture
+def world(new_world: OpenWorld) -> Iterator[World]:
+    with new_world() as opened:
+        yield opened

@@ -1,0 +1,186 @@
+"""A person at the bank's pages: signs on, asks, looks under the hood, withdraws, leaves."""
+
+import re
+from typing import Final
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.chromium import RESULTS
+from tests.e2e.deployment import Deployment
+from tests.e2e.secrets_seen import SecretsSeen
+
+_STEPS: Final = 6
+_TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
+_MISTAKE: Final = re.compile(
+    r"Traceback|Exception|\.py\b|Error:|KeyError|Internal Server Error", re.IGNORECASE
+)
+"""What no page may show to a customer."""
+
+
+class Visitor:
+    """One browser window."""
+
+    def __init__(self, page: Page, deployment: Deployment, seen: SecretsSeen) -> None:
+        self.page = page
+        self._deployment = deployment
+        self._seen = seen
+
+    def open(self, path: str = "/") -> None:
+        """Open one of the banking app's pages."""
+        self.page.goto(f"{self._deployment.banking_app}{path}")
+
+    def give_password(self, customer: str, password: str) -> None:
+        """Fill in and send the sign-on page."""
+        self.page.get_by_label("User name").fill(customer)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("button", name="Sign on").click()
+
+    def allow(self, *permissions: str) -> None:
+        """Tick just these permissions on the consent page and send it."""
+        for box in self.page.get_by_role("checkbox").all():
+            box.set_checked((box.get_attribute("name") or "").removeprefix("allow:") in permissions)
+        self.page.get_by_role("button", name="Allow what is ticked").click()
+
+    def sign_on(self, customer: str, *permissions: str) -> None:
+        """Sign on, allowing the assistant just these permissions whatever it had before."""
+        self.open("/login?consent=1")
+        self.give_password(customer, self._deployment.password)
+        self.allow(*permissions)
+        self.expect_signed_on()
+
+    def expect_signed_on(self) -> None:
+        """Wait for the page of a signed-on customer; note what the browser holds."""
+        expect(self.page.get_by_role("link", name="Sign out")).to_be_visible()
+        for cookie in self.page.context.cookies():
+            if cookie.get("httpOnly") and cookie.get("value"):
+                self._seen.secret(str(cookie["value"]))
+
+    def new_tab(self) -> "Visitor":
+        """Open another tab of the same browser."""
+        return Visitor(self.page.context.new_page(), self._deployment, self._seen)
+
+    def ask(self, question: str) -> "Answer":
+        """Ask the assistant, and return its answer when it is complete."""
+        if not self.page.url.endswith("/assistant"):
+            self.open("/assistant")
+        before = self.begin_to_ask(question)
+        self.expect_answers(before + 1)
+        return Answer(self.answers().nth(before))
+
+    def begin_to_ask(self, question: str) -> int:
+        """Send a question from the assistant's page; return how many answers it showed before."""
+        expect(self._input()).to_be_enabled()
+        before = self.answers().count()
+        self._input().fill(question)
+        self._input().press("Enter")
+        return before
+
+    def expect_answers(self, count: int = 1) -> None:
+        """Wait until the page shows so many complete answers."""
+        expect(self.answers()).to_have_count(count, timeout=60_000)
+
+    def answers(self) -> Locator:
+        """Return the assistant's complete answers on the page: what it said, and what happened for it."""
+        said = self.page.get_by_test_id("stChatMessage")
+        return said.filter(has=self.page.locator("details.all"))
+
+    def withdraw(self) -> None:
+        """Withdraw what the assistant may do, on the page for it."""
+        self.open("/permissions")
+        self.page.get_by_role("button", name="Withdraw this permission").click()
+        self.page.get_by_role("button", name="Yes, withdraw it").click()
+        expect(self.page.get_by_role("status")).to_contain_text("Withdrawn")
+
+    def sign_out(self) -> None:
+        """Leave."""
+        self.page.get_by_role("link", name="Sign out").click()
+        expect(self.page.get_by_role("link", name="Sign on")).to_be_visible()
+
+    def trouble(self) -> "Trouble":
+        """Return the last failure that the page tells of, as soon as it tells of one."""
+        told = self.page.locator(".trouble").last
+        expect(told).to_be_visible()
+        return Trouble(told.inner_text())
+
+    def expect_no_mistake(self) -> None:
+        """Fail if the page shows what is for a log."""
+        expect(self.page.get_by_test_id("stException")).to_have_count(0)
+        expect(self.page.locator("body")).not_to_contain_text(_MISTAKE)
+
+    def screenshot(self, name: str) -> None:
+        """Leave a picture of the whole page in the results folder."""
+        size = self.page.viewport_size
+        assert size
+        # Streamlit scrolls inside the window, so the window grows to hold what there is to see.
+        height = self.page.evaluate(
+            "Math.max(...[document.documentElement, document.querySelector('[data-testid=stMain]')]"
+            ".map(part => part ? part.scrollHeight : 0))"
+        )
+        self.page.set_viewport_size({"width": size["width"], "height": max(size["height"], int(height))})
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=RESULTS / f"{name}.png", animations="disabled")
+        self.page.set_viewport_size(size)
+
+    def expect_nothing_cut_off(self) -> None:
+        """Fail if a reader would have to scroll sideways."""
+        overflow = self.page.evaluate(
+            "[document.documentElement, document.querySelector('[data-testid=stMain]')]"
+            ".filter(part => part).map(part => part.scrollWidth - part.clientWidth)"
+        )
+        assert max(overflow) <= 0, f"{self.page.url} is {max(overflow)} pixels wider than the window"
+
+    def _input(self) -> Locator:
+        return self.page.get_by_placeholder("Ask about your accounts")
+
+
+class Trouble:
+    """A failure as a page tells it: to the customer, and as a hint to the trainer."""
+
+    def __init__(self, text: str) -> None:
+        self.for_the_customer, _, self.for_the_trainer = text.partition("Hint for the trainer.")
+
+
+class Answer:
+    """One answer of the assistant, with what is under the hood of it."""
+
+    def __init__(self, message: Locator) -> None:
+        self._message = message
+
+    @property
+    def text(self) -> str:
+        """Return what the assistant said."""
+        return self._message.locator(".said").inner_text()
+
+    @property
+    def states(self) -> list[str]:
+        """Return the state of each of the six steps: permit, deny, done or waiting."""
+        items = self._message.locator(".strip > li")
+        expect(items).to_have_count(_STEPS)
+        return [item.get_attribute("class") or "" for item in items.all()]
+
+    @property
+    def trace_id(self) -> str:
+        """Return the question's trace id."""
+        found = _TRACE_ID.search(self._message.locator(".trace").text_content() or "")
+        assert found, "the page shows no trace id"
+        return found.group()
+
+    def open_hood(self) -> None:
+        """Open what happened, and every step in it."""
+        for folded in self._message.locator("details.all, details.step").all():
+            if folded.get_attribute("open") is None:
+                folded.locator("> summary").click()
+
+    def step(self, number: int) -> Locator:
+        """Return the first card of a step."""
+        exactly = re.compile(rf"^{number}$")
+        return (
+            self._message.locator("details.step")
+            .filter(has=self._message.page.locator("summary > .num", has_text=exactly))
+            .first
+        )
+
+    def claims(self, number: int) -> dict[str, str]:
+        """Return the claims that a step points out: sub, act, aud, scope, exp and the like."""
+        lines = self.step(number).locator("dl.claims > .told")
+        return {line.locator("dt").inner_text(): line.locator("dd").inner_text() for line in lines.all()}
