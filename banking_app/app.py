@@ -29,6 +29,7 @@ from banking_app.openid_client import OpenIdClient
 from banking_app.readiness import Checks, announce_when_ready, readiness_checks
 from banking_app.records_client import RecordsClient
 from banking_app.same_origin import SameOriginMiddleware
+from banking_app.screens.notice import show_unexpected
 from banking_app.security_headers import SecurityHeadersMiddleware
 from banking_app.services import Services, install
 from banking_app.session_store import SessionStore
@@ -78,7 +79,13 @@ def create_app(settings: Settings | None = None) -> st.App:
             await announcing
         backend.close()
 
-    return st.App(_SCRIPT, routes=backend.routes, middleware=backend.middleware, lifespan=lifespan)
+    return st.App(
+        _SCRIPT,
+        routes=backend.routes,
+        middleware=backend.middleware,
+        lifespan=lifespan,
+        on_script_error=show_unexpected,
+    )
 
 
 def backend_for_frontend(settings: Settings, clock: Clock = utc_now) -> BackendForFrontend:
@@ -88,9 +95,10 @@ def backend_for_frontend(settings: Settings, clock: Clock = utc_now) -> BackendF
     resources.callback(engine.dispose)
     vault = Vault.load_or_create(settings.data_dir / "encryption.key")
     key = SigningKey.load_or_create(settings.data_dir / "client.key.pem")
-    http = resources.enter_context(httpx2.Client())
+    tls = httpx2.create_ssl_context()
+    http = resources.enter_context(httpx2.Client(verify=tls))
     cookies, notices, audit, locks = Cookies(settings), Notices(settings), Audit(settings), SessionLocks()
-    client = OpenIdClient(settings, key, clock)
+    client = OpenIdClient(settings, key, tls, clock)
     sessions = SessionStore(engine, vault, settings.session_idle_seconds, settings.session_max_seconds, clock)
     conversations = Conversations(engine, vault, settings.session_max_seconds, clock)
     tokens = SessionTokens(settings, sessions, client, locks, clock)
@@ -120,7 +128,7 @@ def backend_for_frontend(settings: Settings, clock: Clock = utc_now) -> BackendF
         GrantsClient(settings.grant_management_endpoint, http),
         assistant,
     )
-    checks = readiness_checks(settings, engine)
+    checks = readiness_checks(settings, engine, tls)
     own_routes = [*sign_on.routes(), *sign_out.routes(), _jwks_route(key), *health_routes(checks)]
     no_store = frozenset(route.path for route in own_routes)
     middleware = [

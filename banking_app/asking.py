@@ -52,7 +52,7 @@ class Assistant:
             turn = self._with_records(turn, session_id)
             yield turn
         finally:
-            self.conversations.keep(session.sub, self.conversations.of(session.sub).with_turn(turn))
+            self.conversations.add(session.sub, turn)
 
     def forget(self, session_id: str, sub: str) -> None:
         """Forget the conversation, here and at the chatbot.

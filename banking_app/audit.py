@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from banking_app.openid_client import SCOPE
 from banking_app.settings import Settings
 from delegation.record import Decision, Record, print_record
 
@@ -18,15 +17,15 @@ class Audit:
 
     def sign_on(self, decision: Decision, reason: str, sub: str | None = None) -> None:
         """Step 1: somebody came back from the authorization server."""
-        self._print(1, "sign_on", decision, reason, sub=sub, scope=SCOPE if decision == "permit" else "")
+        self._print(1, "sign_on", decision, reason, sub)
 
     def sign_out(self, sub: str, reason: str) -> None:
         """Step 1: a customer left."""
-        self._print(1, "sign_out", "permit", reason, sub=sub)
+        self._print(1, "sign_out", "permit", reason, sub)
 
     def question(self, decision: Decision, reason: str, sub: str) -> None:
         """Step 2: a question was handed to the assistant with the subject token, or was not."""
-        self._print(2, "ask_assistant", decision, reason, sub=sub, aud=(self._agent_id,))
+        self._print(2, "ask_assistant", decision, reason, sub, (self._agent_id,))
 
     def _print(
         self,
@@ -34,10 +33,8 @@ class Audit:
         operation: str,
         decision: Decision,
         reason: str,
-        *,
-        sub: str | None = None,
+        sub: str | None,
         aud: tuple[str, ...] = (),
-        scope: str = "",
     ) -> None:
         print_record(
             Record(
@@ -49,6 +46,5 @@ class Audit:
                 sub=sub,
                 client_id=self._client_id,
                 aud=aud,
-                scope=scope,
             )
         )

@@ -1,5 +1,6 @@
 """What a customer and the assistant said, and what happened for it: kept for a reload or a new sign-on."""
 
+import threading
 from datetime import datetime
 from typing import Any, Final
 
@@ -56,9 +57,8 @@ class Conversation(BaseModel):
     turns: tuple[Turn, ...] = ()
 
     def with_turn(self, turn: Turn) -> "Conversation":
-        """Return the conversation with this turn added or renewed; the oldest turns make room."""
-        others = tuple(other for other in self.turns if other.trace_id != turn.trace_id)
-        return Conversation(turns=(*others, turn)[-MAX_TURNS:])
+        """Return the conversation with one more turn; the oldest turns make room."""
+        return Conversation(turns=(*self.turns, turn)[-MAX_TURNS:])
 
 
 class Conversations:
@@ -69,6 +69,7 @@ class Conversations:
         self._vault = vault
         self._max_seconds = max_seconds
         self._clock = clock
+        self._one_writer = threading.Lock()
 
     def of(self, sub: str) -> Conversation:
         """Return the customer's conversation, empty when there is none."""
@@ -84,8 +85,18 @@ class Conversations:
         except Unreadable:
             return Conversation()
 
-    def keep(self, sub: str, conversation: Conversation) -> None:
-        """Keep the customer's conversation, without its oldest turns where it grows too large."""
+    def add(self, sub: str, turn: Turn) -> None:
+        """Add a turn to the customer's conversation; two that end at once in two tabs are both kept."""
+        with self._one_writer:
+            self._keep(sub, self.of(sub).with_turn(turn))
+
+    def forget(self, sub: str) -> None:
+        """Delete the customer's conversation."""
+        with self._engine.begin() as connection:
+            connection.execute(CONVERSATION.delete().where(CONVERSATION.c.sub_hash == hash_of(sub)))
+
+    def _keep(self, sub: str, conversation: Conversation) -> None:
+        """Write the conversation, without its oldest turns where it grows too large."""
         sealed = self._vault.seal(conversation)
         while len(sealed) > _MAX_BYTES and conversation.turns:
             conversation = Conversation(turns=conversation.turns[1:])
@@ -100,11 +111,6 @@ class Conversations:
                 .values(sub_hash=hash_of(sub), **values)
                 .on_conflict_do_update(index_elements=["sub_hash"], set_=values)
             )
-
-    def forget(self, sub: str) -> None:
-        """Delete the customer's conversation."""
-        with self._engine.begin() as connection:
-            connection.execute(CONVERSATION.delete().where(CONVERSATION.c.sub_hash == hash_of(sub)))
 
     def _now(self) -> int:
         return int(self._clock().timestamp())

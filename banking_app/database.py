@@ -7,7 +7,6 @@ from typing import Final
 
 from sqlalchemy import (
     Column,
-    Connection,
     Engine,
     Integer,
     LargeBinary,
@@ -18,6 +17,7 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 METADATA: Final = MetaData()
 
@@ -60,7 +60,7 @@ def open_database(data_dir: Path) -> Engine:
 def check(engine: Engine) -> None:
     """Ask the database for an answer; raises sqlalchemy.exc.SQLAlchemyError when it has none."""
     with engine.connect() as connection:
-        _ask(connection)
+        connection.execute(text("SELECT 1"))
 
 
 def new_secret() -> str:
@@ -73,12 +73,8 @@ def hash_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _ask(connection: Connection) -> None:
-    connection.execute(text("SELECT 1"))
-
-
-def _set_pragmas(connection: object, _record: object) -> None:
-    cursor = connection.cursor()  # type: ignore[attr-defined]  # DBAPI connections have no common type
+def _set_pragmas(connection: DBAPIConnection, _record: object) -> None:
+    cursor = connection.cursor()
     # secure_delete: what logout removes is overwritten on disk, not only unlinked from the tree.
     for pragma in ("journal_mode=WAL", "busy_timeout=5000", "synchronous=NORMAL", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")

@@ -60,6 +60,19 @@ class ServiceDown(Failure):
         )
 
 
+class TokenRefused(Failure):
+    """A service does not take the customer's access token any more."""
+
+    title = "Please sign on again"
+    way_on = "sign_on"
+
+    def __init__(self, service: str, challenge: str) -> None:
+        super().__init__(
+            "Your access has ended. Sign on again, and you come back to this page.",
+            f"The {service} answered 401: {challenge}",
+        )
+
+
 class Refused(Failure):
     """Another service answered, and the answer is no."""
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, KeySetSerialization
 
 _CLOCK_SKEW_SECONDS: Final = 30
 
@@ -43,7 +43,9 @@ def verified_claims(
         InvalidIdToken: any check failed.
     """
     try:
-        token = jwt.decode(id_token, KeySet.import_key_set(dict(jwks)), algorithms=[expected.algorithm])  # type: ignore[arg-type]
+        token = jwt.decode(
+            id_token, KeySet.import_key_set(cast("KeySetSerialization", jwks)), [expected.algorithm]
+        )
         claims = CodeIDToken(
             token.claims,
             token.header,
@@ -59,7 +61,7 @@ def verified_claims(
         )
         claims.validate(now=int(now.timestamp()), leeway=_CLOCK_SKEW_SECONDS)
     except JoseError as error:
-        raise InvalidIdToken(f"the ID token was not accepted: {error.error}") from None
+        raise InvalidIdToken(f"the ID token was not accepted: {error.description or error.error}") from None
     except (ValueError, TypeError, KeyError):
         raise InvalidIdToken("the ID token or the key set is malformed") from None
     if not claims.get("sub"):

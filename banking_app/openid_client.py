@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ssl import SSLContext
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -22,7 +23,7 @@ from delegation.oauth_error import OAuthError
 from delegation.signing_key import SigningKey
 from delegation.trace import outgoing_headers
 
-SCOPE: Final = (
+_SCOPE: Final = (
     "openid profile account:read_balance account:read_transactions account:transfer "
     "grant_management_query grant_management_revoke"
 )
@@ -56,11 +57,11 @@ class OpenIdClient:
     `temporarily_unavailable` when it gave no usable answer.
     """
 
-    def __init__(self, settings: Settings, key: SigningKey, clock: Clock = utc_now) -> None:
+    def __init__(self, settings: Settings, key: SigningKey, tls: SSLContext, clock: Clock = utc_now) -> None:
         self._settings = settings
         self._key = key
+        self._tls = tls
         self._clock = clock
-        self._tls = httpx2.create_ssl_context()
 
     def authorization_url(self, attempt: Attempt, *, ask_consent: bool) -> str:
         """Return where the browser goes to sign on (RFC 6749 §4.1.1, RFC 7636, RFC 8707 §2.1)."""
@@ -71,7 +72,7 @@ class OpenIdClient:
                 state=attempt.state,
                 code_verifier=attempt.code_verifier,
                 nonce=attempt.nonce,
-                scope=SCOPE,
+                scope=_SCOPE,
                 redirect_uri=settings.redirect_uri,
                 resource=[settings.agent_id, settings.account_api_audience, settings.issuer],
                 prompt="consent" if ask_consent else None,

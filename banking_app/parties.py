@@ -69,8 +69,8 @@ FLOW: Final = (
         "chatbot",
         "The authorization server checks your permission and issues a short-lived token: you are the "
         "subject, the assistant is the actor, one audience, the least scope.",
-        "No exchange gives more than the customer's grant, which is looked up each time: what was not allowed "
-        "or is withdrawn is refused at once, although the subject token is still good. See Permissions.",
+        "No exchange gives more than the customer's grant, which is looked up each time: what was not "
+        "allowed or is withdrawn is refused at once, although the subject token is still good.",
     ),
     FlowStep(
         5,

@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 import httpx2
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from banking_app.failures import Refused, ServiceDown
+from banking_app.failures import Failure, Refused, ServiceDown, TokenRefused
 from delegation.trace import outgoing_headers
 
 TIMEOUT: Final = httpx2.Timeout(10.0, connect=3.0)
@@ -40,6 +40,7 @@ class Service:
 
         Raises:
             ServiceDown: no answer, or a 5xx.
+            TokenRefused: 401.
             Refused: any other status that is not a success.
         """
         try:
@@ -58,15 +59,15 @@ class Service:
         """Return the failure that says this service gave no usable answer."""
         return ServiceDown(self._name, self._consequence, lack)
 
-    def refused(self, response: httpx2.Response) -> Refused:
+    def refused(self, response: httpx2.Response) -> Failure:
         """Return the failure that tells a problem document (RFC 9457) or an OAuth error on."""
+        challenge = response.headers.get("WWW-Authenticate", "")[:500]
+        if response.status_code == httpx2.codes.UNAUTHORIZED:
+            return TokenRefused(self._name, challenge)
         problem = _json_object(response)
         said = problem.get("detail") or problem.get("error_description") or problem.get("title")
-        challenge = response.headers.get("WWW-Authenticate", "")
-        return Refused(
-            str(said or self._consequence)[:500],
-            f"The {self._name} answered {response.status_code}. {challenge}"[:500].strip(),
-        )
+        hint = f"The {self._name} answered {response.status_code}. {challenge}"
+        return Refused(str(said or self._consequence)[:500], hint.strip())
 
     def document(self, response: httpx2.Response, kind: type[Kind]) -> Kind:
         """Read an answer as a document.

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Engine
+from sqlalchemy import ColumnElement, Engine
 
 from banking_app.database import SESSION, hash_of, new_secret
 from banking_app.encryption import Unreadable, Vault
@@ -17,7 +17,7 @@ _TOUCH_AFTER_SECONDS = 30
 class IssuedToken(BaseModel):
     """An access token for one resource, and when it ends (aware UTC)."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     access_token: str = Field(repr=False)
     expires_at: datetime
@@ -26,7 +26,7 @@ class IssuedToken(BaseModel):
 class Session(BaseModel):
     """What the app knows of a signed-on customer. `tokens` is by resource (RFC 8707)."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     sub: str
     name: str
@@ -69,11 +69,12 @@ class SessionStore:
         """Return the live session, and note that it was used; None when there is none."""
         now = self._now()
         this = SESSION.c.id_hash == hash_of(session_id)
-        with self._engine.begin() as connection:
+        with self._engine.connect() as connection:
             row = connection.execute(SESSION.select().where(this, self._alive(now))).one_or_none()
-            if row is None:
-                return None
-            if now - row.used_at >= _TOUCH_AFTER_SECONDS:
+        if row is None:
+            return None
+        if now - row.used_at >= _TOUCH_AFTER_SECONDS:
+            with self._engine.begin() as connection:
                 connection.execute(SESSION.update().where(this).values(used_at=now))
         try:
             return self._vault.unseal(row.sealed, Session)
@@ -95,7 +96,7 @@ class SessionStore:
         with self._engine.begin() as connection:
             connection.execute(SESSION.delete().where(SESSION.c.id_hash == hash_of(session_id)))
 
-    def _alive(self, now: int) -> Any:  # noqa: ANN401 - SQLAlchemy's expression types are generic in the value
+    def _alive(self, now: int) -> ColumnElement[bool]:
         return (SESSION.c.created_at > now - self._max_seconds) & (
             SESSION.c.used_at > now - self._idle_seconds
         )

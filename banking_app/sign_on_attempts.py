@@ -20,7 +20,7 @@ _IN_ALL: Final = 5_000
 class Attempt(BaseModel):
     """One sign-on under way. All but `next_page` are secrets that are used once."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     state: str = Field(default_factory=new_secret, repr=False)
     nonce: str = Field(default_factory=new_secret, repr=False)

@@ -155,10 +155,10 @@ def _card(step: Step, turn: Turn) -> StepCard:
 
 
 def _verdict(step: Step) -> str:
-    words = {"permit": "Permitted", "deny": "Refused", None: "Sent"}[step.decision]
     if step.step == 4 and step.decision == "permit":
         return "Reused" if step.reused else "Issued"
-    return words
+    undecided = "Sent" if step.step == 3 else "No decision"
+    return {"permit": "Permitted", "deny": "Refused", None: undecided}[step.decision]
 
 
 def _facts(step: Step) -> tuple[tuple[str, str], ...]:

@@ -12,12 +12,11 @@ from gateway.request_headers import forwarded, has_body
 from gateway.response_headers import returned
 from gateway.upstream import Answer, Upstream, UpstreamFault
 
+RawHeaders = list[tuple[bytes, bytes]]
+
 
 class CutShort(Exception):
     """An answer that broke off after it had begun."""
-
-
-RawHeaders = list[tuple[bytes, bytes]]
 
 
 async def relay(

@@ -32,7 +32,9 @@ def draw(services: Services, who: Customer) -> None:
         _draw_turn(services, turn, expanded=turn is turns[-1])
     live = st.container()
     suggested = _suggestion()
-    typed = st.chat_input("Ask about your accounts", max_chars=MAX_QUESTION, key="question")
+    typed = st.chat_input(
+        "Ask about your accounts", max_chars=MAX_QUESTION, key="question", submit_mode="disable"
+    )
     question = suggested or (str(typed).strip() if typed else "")
     if question:
         with live:
@@ -77,8 +79,8 @@ def _draw_turn(services: Services, turn: Turn, *, expanded: bool | None) -> None
     with st.chat_message("You", avatar=":material/person:"):
         st.html(render("said.html", text=turn.question))
     with st.chat_message("Assistant", avatar=":material/smart_toy:"):
-        if turn.answer:
-            st.html(render("said.html", text=turn.answer))
+        if turn.answer or (expanded is None and not turn.trouble):
+            st.html(render("said.html", text=turn.answer or "…"))
         if turn.trouble:
             show_trouble(services, turn.trouble, Page.ASSISTANT)
         st.html(render("steps.html", hood=hood(turn), expanded=expanded))

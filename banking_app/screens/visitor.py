@@ -24,7 +24,7 @@ class Stranger:
 
 
 def visitor(services: Services) -> Customer | Stranger:
-    """Return who looks at the page now; asked anew on every run, so that an ended session ends the page."""
+    """Return who looks at the page; asked anew on every run, so that an ended session ends the page."""
     session_id = st.context.cookies.get(services.cookies.session, "")
     session = services.sessions.find(session_id) if session_id else None
     return Customer(session_id, session) if session else Stranger(had_session=bool(session_id))

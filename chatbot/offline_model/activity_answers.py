@@ -42,7 +42,8 @@ def answer_activity(question: Activity, knowledge: Knowledge) -> str:
 
 
 def _find(question: Activity, knowledge: Knowledge) -> _Found:
-    accounts = knowledge.accounts()
+    # Without need for names the look-up is left out: it takes another scope, which the customer may not have given.
+    accounts = knowledge.known_accounts() if question.account_ids else knowledge.accounts()
     asked = _asked_accounts(question, accounts)
     filtered = not _is_plain(question)
     limit = PAGE if filtered else min(PAGE, question.limit or (_LISTED if question.period else _FEW))

@@ -109,6 +109,8 @@ def test_two_services_on_one_database_seed_it_once_and_share_its_keys(
                 for number in range(20)
                 for bank in (one, other)
             ]
+            reads = [pool.submit(bank.get, "/accounts") for _ in range(20) for bank in (one, other)]
+        assert {read.result().status_code for read in reads} == {200}
         assert {order.result().status_code for order in orders} == {201}
         assert one.ledger.booked()["two services"] == 20
         assert one.balance("4001-01") == other.balance("4001-01") == before - 2_000

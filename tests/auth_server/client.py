@@ -67,3 +67,10 @@ def refusal(response: httpx2.Response) -> tuple[int, str]:
     assert body.keys() <= {"error", "error_description"}, body
     assert body["error_description"], "a refusal says what to do next"
     return response.status_code, body["error"]
+
+
+def ask(agent: RegisteredClient, assertion: str, **parameters: Any) -> tuple[int, str]:
+    """Ask for an actor token with this assertion; returns status, and error if there is one."""
+    form = {"grant_type": "client_credentials"} | agent.credentials(assertion) | parameters
+    response = agent.http.post("/token", data=form)
+    return (200, "") if response.status_code == 200 else refusal(response)

@@ -31,17 +31,33 @@ def agent_keys() -> Iterator[JwksServer]:
         yield serving
 
 
-@pytest.fixture(scope="session", params=DATABASES)
-def server(
-    request: pytest.FixtureRequest,
+@pytest.fixture(scope="session")
+def sqlite_server(
+    tmp_path_factory: pytest.TempPathFactory, app_keys: JwksServer, agent_keys: JwksServer
+) -> Iterator[AuthServer]:
+    """The shared server on SQLite, for tests whose subject is not what is stored."""
+    with running_server(tmp_path_factory.mktemp("sqlite"), app_keys, agent_keys, SetClock()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(
     tmp_path_factory: pytest.TempPathFactory,
     app_keys: JwksServer,
     agent_keys: JwksServer,
+    postgres: Postgres,
 ) -> Iterator[AuthServer]:
-    """The shared server, whose clock stands still."""
-    url, folder = _database_url(request), tmp_path_factory.mktemp("auth_server")
+    """The shared server on PostgreSQL."""
+    folder, url = tmp_path_factory.mktemp("postgresql"), postgres.new_database()
     with running_server(folder, app_keys, agent_keys, SetClock(), database_url=url) as running:
         yield running
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def server(request: pytest.FixtureRequest) -> AuthServer:
+    """Each of the shared servers, whose clocks stand still."""
+    running: AuthServer = request.getfixturevalue(f"{request.param}_server")
+    return running
 
 
 @pytest.fixture
@@ -53,7 +69,10 @@ def customer(server: AuthServer) -> str:
 @pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest) -> str:
     """A new database of either kind; empty for SQLite, whose file stands in the data folder."""
-    return _database_url(request)
+    if request.param == "sqlite":
+        return ""
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()
 
 
 @pytest.fixture
@@ -63,10 +82,3 @@ def own_server(
     """A server of this test's own, whose clock it may move."""
     with running_server(tmp_path, app_keys, agent_keys, SetClock(), database_url=database_url) as running:
         yield running
-
-
-def _database_url(request: pytest.FixtureRequest) -> str:
-    if request.param == "sqlite":
-        return ""
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.new_database()

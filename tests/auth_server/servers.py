@@ -222,7 +222,7 @@ def running_server(
     clock: SetClock,
     **settings: Any,
 ) -> Iterator[AuthServer]:
-    """Start the server on the data in this folder, or at `database_url`; without demo customers, for speed."""
+    """Start the server on the data in this folder, or at `database_url`; no demo customers, for speed."""
     configured = Settings(
         data_dir=data_dir,
         banking_app_jwks_uri=app_keys.jwks_uri,

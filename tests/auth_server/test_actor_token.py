@@ -19,6 +19,12 @@ from tests.clock import NOON
 NOW = int(NOON.timestamp())
 
 
+@pytest.fixture(scope="module")
+def server(sqlite_server: AuthServer) -> AuthServer:
+    """One kind of database is enough: nothing here depends on it."""
+    return sqlite_server
+
+
 def test_the_actor_token_is_the_designs_claim_for_claim(server: AuthServer) -> None:
     response = server.agent.token(grant_type="client_credentials")
     assert response.headers["cache-control"] == "no-store"

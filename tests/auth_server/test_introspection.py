@@ -12,6 +12,12 @@ INACTIVE = {"active": False}
 
 
 @pytest.fixture(scope="module")
+def server(sqlite_server: AuthServer) -> AuthServer:
+    """One kind of database is enough: nothing here depends on it."""
+    return sqlite_server
+
+
+@pytest.fixture(scope="module")
 def tokens(server: AuthServer) -> Tokens:
     return server.sign_on(server.new_customer())
 

@@ -1,4 +1,4 @@
-"""Userinfo, grants and records: for the customer's own app, and for no token that an agent can hold (RULE 36)."""
+"""Userinfo, grants and records are the customer's own app's, and for nothing an agent can hold (RULE 36)."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,10 @@ import pytest
 from tests.auth_server.servers import (
     ACCOUNT_API,
     AGENT,
-    BALANCE,
     ISSUER,
-    TRANSACTIONS,
-    AuthorizationRequest,
     AuthServer,
     Tokens,
-    sign_on,
 )
-from tests.clock import NOON
 
 TRACE = "0123456789abcdef0123456789abcdef"
 INTERFACES = [
@@ -35,6 +30,12 @@ class Held:
     customer: str
     tokens: Tokens
     by_name: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def server(sqlite_server: AuthServer) -> AuthServer:
+    """One kind of database is enough: nothing here depends on it."""
+    return sqlite_server
 
 
 @pytest.fixture(scope="module")
@@ -67,15 +68,9 @@ def call(server: AuthServer, method: str, path: str, token: str) -> httpx2.Respo
 @pytest.mark.parametrize(
     "name",
     [
-        "delegation_token",
-        "subject_token",
-        "actor_token",
-        "app_token",
-        "id_token",
-        "refresh_token",
-        "assertion",
-    ]
-    + ["nonsense", "strange"],
+        *("delegation_token", "subject_token", "actor_token", "app_token", "id_token", "refresh_token"),
+        *("assertion", "nonsense", "strange"),
+    ],
 )
 def test_an_interface_is_closed_to(
     server: AuthServer, held: Held, name: str, method: str, path: str, scope: str
@@ -128,51 +123,6 @@ def test_userinfo_says_who_signed_on(server: AuthServer, held: Held) -> None:
 def test_userinfo_gives_the_name_only_with_the_profile_scope(server: AuthServer, held: Held) -> None:
     token = held.tokens.token_for(ISSUER, scope="openid")
     assert call(server, "GET", "/userinfo", token).json() == {"sub": held.customer}
-
-
-def test_the_list_says_what_is_allowed_to_whom_and_until_when(server: AuthServer, customer: str) -> None:
-    own = server.sign_on(customer, allow=f"{BALANCE} {TRANSACTIONS}").token_for(ISSUER)
-    [grant] = call(server, "GET", "/grants", own).json()["grants"]
-    assert grant.pop("grant_id")
-    assert grant == {
-        "agent": {"id": AGENT, "name": "Bank Assistant", "owner": "Digital Channels, Example Bank"},
-        "scope": [
-            {"name": BALANCE, "description": "See your accounts and their balances"},
-            {
-                "name": TRANSACTIONS,
-                "description": "See what came in and what went out of your accounts",
-            },
-        ],
-        "created_at": NOON.isoformat(),
-        "expires_at": "2026-09-13T12:00:00+00:00",
-        "last_used_at": None,
-    }
-
-
-def test_the_list_is_empty_while_nothing_is_allowed(server: AuthServer, customer: str) -> None:
-    browser, request = server.browser(), AuthorizationRequest()
-    back = browser.submit(sign_on(browser, request, customer), "Go on without the assistant")
-    own = server.redeem(browser, back, request).token_for(ISSUER)
-    assert call(server, "GET", "/grants", own).json() == {"grants": []}
-
-
-def test_a_withdrawn_grant_is_gone_from_the_list(server: AuthServer, customer: str) -> None:
-    own = server.sign_on(customer).token_for(ISSUER)
-    [grant] = call(server, "GET", "/grants", own).json()["grants"]
-    response = call(server, "DELETE", f"/grants/{grant['grant_id']}", own)
-    assert (response.status_code, response.content) == (204, b"")
-    assert call(server, "GET", "/grants", own).json() == {"grants": []}
-    assert call(server, "DELETE", f"/grants/{grant['grant_id']}", own).status_code == 404
-
-
-def test_another_customers_grant_looks_like_none(server: AuthServer, held: Held, customer: str) -> None:
-    own = server.sign_on(customer).token_for(ISSUER)
-    [grant] = call(server, "GET", "/grants", own).json()["grants"]
-    others = call(server, "DELETE", f"/grants/{grant['grant_id']}", held.by_name["own"])
-    unknown = call(server, "DELETE", "/grants/no-such-grant", held.by_name["own"])
-    assert others.status_code == unknown.status_code == 404
-    assert others.json() == unknown.json()
-    assert call(server, "GET", "/grants", own).json()["grants"] == [grant]
 
 
 @pytest.mark.parametrize("grant_id", ["a%20b", "a" * 65, "%F0%9F%8F%A6", "..%2fgrants", "%00"])

@@ -25,6 +25,12 @@ def is_consent(page: Page) -> bool:
     return page.status == 200 and "sid" in page.form.fields
 
 
+@pytest.fixture(scope="module")
+def server(sqlite_server: AuthServer) -> AuthServer:
+    """One kind of database is enough: nothing here depends on it."""
+    return sqlite_server
+
+
 def test_prompt_none_without_a_session_is_login_required(server: AuthServer) -> None:
     back = server.browser().open("/authorize", AuthorizationRequest(prompt="none").query)
     assert back.leads_to == CALLBACK

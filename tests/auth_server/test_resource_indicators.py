@@ -16,6 +16,12 @@ from tests.auth_server.servers import (
 )
 
 
+@pytest.fixture(scope="module")
+def server(sqlite_server: AuthServer) -> AuthServer:
+    """One kind of database is enough: nothing here depends on it."""
+    return sqlite_server
+
+
 def test_without_a_resource_the_token_is_for_the_issuer(server: AuthServer, customer: str) -> None:
     response = server.sign_on(customer).refresh()
     assert claims(response.json()["access_token"])["aud"] == ISSUER

@@ -41,6 +41,12 @@ class Parties:
 
 
 @pytest.fixture(scope="module")
+def server(sqlite_server: AuthServer) -> AuthServer:
+    """One kind of database is enough: nothing here depends on it."""
+    return sqlite_server
+
+
+@pytest.fixture(scope="module")
 def parties(server: AuthServer) -> Parties:
     """An exchange uses none of its tokens up (RULE 11), so that all tests here can share them."""
     customer = server.new_customer()

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 
 from banking_app.account_client import Account, AccountClient, Transaction
 from banking_app.balance_history import balance_history
-from banking_app.failures import Refused, ServiceDown
+from banking_app.failures import Refused, ServiceDown, TokenRefused
 from banking_app.money import Money
 from tests.banking_app.conftest import BankingApp, Serve
 
@@ -60,7 +60,7 @@ def test_balance_history_of_a_quiet_account_is_level(app: BankingApp) -> None:
 
 
 def test_account_api_that_is_down_is_told(app_token: str) -> None:
-    with httpx2.Client() as http, pytest.raises(ServiceDown) as down:
+    with httpx2.Client(verify=False) as http, pytest.raises(ServiceDown) as down:
         AccountClient("http://127.0.0.1:1", http).accounts(app_token)
     assert "account API" in down.value.hint
 
@@ -68,9 +68,10 @@ def test_account_api_that_is_down_is_told(app_token: str) -> None:
 def test_token_that_the_account_api_refuses_is_told_without_the_token(
     app: BankingApp, issuer_token: str
 ) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(TokenRefused) as refused:
         app.services.accounts.accounts(issuer_token)
     assert "401" in refused.value.hint
+    assert refused.value.way_on == "sign_on"
     assert issuer_token not in f"{refused.value.detail} {refused.value.hint}"
 
 
@@ -97,6 +98,12 @@ def test_withdrawing_ends_the_grant(app: BankingApp, issuer_token: str) -> None:
 def test_unusable_grants_are_told(app: BankingApp, issuer_token: str, answer: JSONResponse) -> None:
     app.provider.grants_answer = answer
     with pytest.raises(ServiceDown):
+        app.services.grants.grants(issuer_token)
+
+
+def test_refusal_tells_the_services_own_words(app: BankingApp, issuer_token: str) -> None:
+    app.provider.grants_answer = JSONResponse({"title": "Forbidden", "detail": "Ask for the scope."}, 403)
+    with pytest.raises(Refused, match=r"Ask for the scope\."):
         app.services.grants.grants(issuer_token)
 
 

@@ -1,6 +1,7 @@
 """One question to the assistant: what is sent, what of the stream is taken, what is kept, how it fails."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -10,7 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, StreamingRespon
 
 from banking_app.conversations import MAX_TURNS, Turn
 from tests.banking_app.chatbot import AT, balance_answer, claims, step
-from tests.banking_app.conftest import BankingApp, Records
+from tests.banking_app.conftest import BankingApp, Records, Serve
 from tests.issuer import CUSTOMER
 
 QUESTION = "What is my balance?"
@@ -262,6 +263,25 @@ def test_conversation_can_be_cleared_here_and_at_the_chatbot(app: BankingApp, as
     app.services.assistant.forget(asker.session_id, CUSTOMER)
     assert asker.kept() == ()
     assert app.chatbot.forgotten == 1
+
+
+def test_after_a_withdrawal_the_chatbot_is_told_to_drop_what_it_holds(app: BankingApp, asker: Asker) -> None:
+    asker.ask()
+    app.services.assistant.end_delegation(asker.session_id)
+    assert app.chatbot.forgotten == 1
+    assert len(asker.kept()) == 1
+
+
+def test_withdrawal_does_not_fail_when_the_chatbot_is_down(serve_app: Serve) -> None:
+    with serve_app(chatbot_url="http://127.0.0.1:1") as app, app.browser() as browser:
+        app.sign_on(browser)
+        app.services.assistant.end_delegation(app.session_id(browser))
+
+
+def test_turns_that_end_at_once_in_many_tabs_are_all_kept(asker: Asker) -> None:
+    with ThreadPoolExecutor(8) as tabs:
+        list(tabs.map(asker.ask, [f"Question {number}" for number in range(16)]))
+    assert {turn.question for turn in asker.kept()} == {f"Question {number}" for number in range(16)}
 
 
 def test_time_of_a_step_is_the_chatbots_own(asker: Asker) -> None:

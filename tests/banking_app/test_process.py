@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from tests.banking_app.chatbot import Chatbot
-from tests.banking_app.conftest import app_settings, free_port
+from tests.banking_app.conftest import app_settings, free_port, get
 from tests.banking_app.provider import Provider
 
 REPOSITORY = Path(__file__).parents[2]
@@ -74,12 +74,12 @@ def process(
 
 def test_process_says_once_which_address_to_open_when_it_is_ready(process: Process) -> None:
     assert process.said[-1] == f"Open {process.url} and sign on\n"
-    assert httpx2.get(f"{process.url}/readyz").json() == {"status": "ready"}
+    assert get(f"{process.url}/readyz").json() == {"status": "ready"}
 
 
 @pytest.mark.parametrize("page", ["/", "/assistant", "/permissions"])
 def test_pages_are_served_to_this_origin_only(process: Process, page: str) -> None:
-    answer = httpx2.get(f"{process.url}{page}")
+    answer = get(f"{process.url}{page}")
     assert answer.status_code == 200
     policy = answer.headers["content-security-policy"]
     assert "default-src 'self'" in policy
@@ -89,13 +89,13 @@ def test_pages_are_served_to_this_origin_only(process: Process, page: str) -> No
 
 @pytest.mark.parametrize("file", ["tokens.css", "notice.css", "figtree.woff2", "newsreader.woff2"])
 def test_styles_and_fonts_come_from_the_app_itself(process: Process, file: str) -> None:
-    assert httpx2.get(f"{process.url}/app/static/{file}").status_code == 200
+    assert get(f"{process.url}/app/static/{file}").status_code == 200
 
 
 def test_configuration_is_found_from_any_folder(process: Process) -> None:
     # Static files are served, so the file was read: then these hold too.
-    assert httpx2.post(f"{process.url}/_stcore/agent/interact", json={}).status_code == 403
-    assert "_streamlit_xsrf" in httpx2.get(f"{process.url}/_stcore/health").headers["set-cookie"]
+    assert httpx2.post(f"{process.url}/_stcore/agent/interact", json={}, verify=False).status_code == 403
+    assert "_streamlit_xsrf" in get(f"{process.url}/_stcore/health").headers["set-cookie"]
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,16 @@ def test_configuration_is_found_from_any_folder(process: Process) -> None:
 def test_only_our_own_pages_can_connect(process: Process, origin: str, status: int) -> None:
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     headers = {"Origin": process.url if origin == "own" else origin, "Sec-WebSocket-Key": "A" * 22 + "=="}
-    with httpx2.stream("GET", f"{process.url}/_stcore/stream", headers=upgrade | headers) as answer:
+    with httpx2.stream(
+        "GET", f"{process.url}/_stcore/stream", headers=upgrade | headers, verify=False
+    ) as answer:
         assert answer.status_code == status
 
 
 def test_log_holds_no_code_state_token_or_cookie(process: Process, provider_now: Provider) -> None:
-    provider_now.app_jwks = httpx2.get(f"{process.url}/jwks.json").json()
-    with httpx2.Client(base_url=process.url) as browser:
-        back = httpx2.get(browser.get("/login").headers["location"]).headers["location"]
+    provider_now.app_jwks = get(f"{process.url}/jwks.json").json()
+    with httpx2.Client(base_url=process.url, verify=False) as browser:
+        back = get(browser.get("/login").headers["location"]).headers["location"]
         assert browser.get(back).status_code == 303
         secrets = [back.split("?")[1], browser.cookies["banking_session"], *provider_now.issued]
         asked = browser.get("/logout?csrf_token=guessed").text

@@ -50,7 +50,7 @@ def test_sign_on_that_began_before_a_restart_ends_after_it(serve_app: Serve) -> 
     with serve_app() as app, app.browser() as browser:
         back = app.come_back(browser, "/login?next=/assistant")
         cookies = dict(browser.cookies)
-    with serve_app() as app, httpx2.Client(cookies=cookies) as browser:
+    with serve_app() as app, httpx2.Client(cookies=cookies, verify=False) as browser:
         assert browser.get(back).headers["location"] == "/assistant"
 
 

@@ -14,7 +14,7 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
 
 from delegation.signing_key import SigningKey
-from tests.banking_app.conftest import BankingApp, Records, Serve, cookie, query, text_of
+from tests.banking_app.conftest import BankingApp, Records, Serve, cookie, get, query, text_of
 from tests.issuer import ACCOUNT_API, AGENT
 
 
@@ -111,7 +111,7 @@ def test_over_https_cookies_are_secure_and_bound_to_the_host(serve_app: Serve) -
         sign_on_cookie = cookie(to_provider, "__Host-banking_sign_on")
         assert "Secure" in sign_on_cookie
         # The test speaks http, so it has to send the Secure cookie by hand.
-        back = httpx2.get(to_provider.headers["location"]).headers["location"]
+        back = get(to_provider.headers["location"]).headers["location"]
         answer = browser.get(
             f"/callback?{urlsplit(back).query}", headers={"cookie": sign_on_cookie.split(";")[0]}
         )

@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from banking_app.conversations import Conversation, Turn
+from banking_app.conversations import Turn
 from banking_app.failures import SessionOver
 from tests.banking_app.conftest import BankingApp, Records, Serve, cookie, query, text_of
 from tests.issuer import CUSTOMER
@@ -92,7 +92,7 @@ def test_signing_out_deletes_the_conversation_here_and_at_the_chatbot(
 ) -> None:
     app.services.tokens.subject_token(app.session_id(signed_on))
     turn = Turn(question="What is my balance?", asked_at=app.clock(), trace_id="a" * 32)
-    app.services.conversations.keep(CUSTOMER, Conversation(turns=(turn,)))
+    app.services.conversations.add(CUSTOMER, turn)
     signed_on.get(sign_out_link(app, signed_on))
     assert app.services.conversations.of(CUSTOMER).turns == ()
     assert app.chatbot.forgotten == 1

@@ -172,6 +172,11 @@ def test_claim_of_an_impossible_time_is_shown_as_it_is(value: Any) -> None:
     assert html(shown)
 
 
+def test_call_that_nobody_decided_on_is_neither_permitted_nor_refused() -> None:
+    five = card(hood(turn(step(5, decision=None, reason="the gateway did not answer"))), 5)
+    assert (five.state, five.verdict) == ("done", "No decision")
+
+
 def test_service_that_is_not_ours_is_shown_by_its_own_name() -> None:
     assert card(hood(turn(step(5, to="PingGateway"))), 5).target == "PingGateway"
 

@@ -35,6 +35,14 @@ class World:
     gateway: Gateway
     data_dir: Path
 
+    def begin_again(self) -> None:
+        """Make everybody forget what was, so that tests can share the servers."""
+        self.clock.now = TODAY
+        self.token_endpoint.begin_again()
+        self.gateway.begin_again()
+        authorization = {"Authorization": f"Bearer {self.subject_token()}"}
+        self.http.delete("/chat", headers=authorization).raise_for_status()
+
     def subject_token(self, sub: str = CUSTOMER, **claims: Any) -> str:
         return self.issuer.subject_token(SCOPE, sub=sub, **claims)
 
@@ -56,7 +64,11 @@ def open_world(issuer: TestIssuer, clock: SetClock, data_dir: Path, **settings: 
         Route("/{path:path}", gateway.answer, methods=["GET", "POST"]),
     )
     with served(*routes) as parties:
-        addresses = {"token_endpoint": f"{parties}/token", "gateway_url": parties, "jwks_uri": issuer.jwks_uri}
+        addresses = {
+            "token_endpoint": f"{parties}/token",
+            "gateway_url": parties,
+            "jwks_uri": issuer.jwks_uri,
+        }
         app = create_app(Settings(**{"data_dir": data_dir} | addresses | settings), clock)
         with serve(app) as url, httpx2.Client(base_url=url, timeout=30) as http:
             yield World(http, issuer, clock, token_endpoint, gateway, data_dir)
@@ -69,17 +81,19 @@ def issuer() -> Iterator[TestIssuer]:
 
 
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock(TODAY)
-
-
-@pytest.fixture
-def new_world(issuer: TestIssuer, clock: SetClock, tmp_path: Path) -> OpenWorld:
+def new_world(issuer: TestIssuer, tmp_path: Path) -> OpenWorld:
     """Opens a world with settings of a test's choosing."""
-    return lambda **settings: open_world(issuer, clock, tmp_path, **settings)
+    return lambda **settings: open_world(issuer, SetClock(TODAY), tmp_path, **settings)
+
+
+@pytest.fixture(scope="session")
+def lasting_world(issuer: TestIssuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with open_world(issuer, SetClock(TODAY), tmp_path_factory.mktemp("chatbot")) as opened:
+        yield opened
 
 
 @pytest.fixture
-def world(new_world: OpenWorld) -> Iterator[World]:
-    with new_world() as opened:
-        yield opened
+def world(lasting_world: World) -> World:
+    """A world in which nothing has been said yet, at noon of `TODAY`."""
+    lasting_world.begin_again()
+    return lasting_world

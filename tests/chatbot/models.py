@@ -69,7 +69,12 @@ def calls(*wishes: tuple[str, str]) -> dict[str, Any]:
     """A reply that calls tools, each by name and arguments as written."""
     return {
         "tool_calls": [
-            {"index": i, "id": f"id-{i}", "type": "function", "function": {"name": name, "arguments": arguments}}
+            {
+                "index": i,
+                "id": f"id-{i}",
+                "type": "function",
+                "function": {"name": name, "arguments": arguments},
+            }
             for i, (name, arguments) in enumerate(wishes)
         ]
     }

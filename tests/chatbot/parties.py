@@ -38,6 +38,10 @@ class TokenEndpoint:
     traceparents: list[str] = field(default_factory=list)
     issued: list[str] = field(default_factory=list)
 
+    def begin_again(self) -> None:
+        self.life, self.refusal = 300, None
+        self.forms, self.traceparents, self.issued = [], [], []
+
     @property
     def exchanges(self) -> list[dict[str, str]]:
         return [form for form in self.forms if "subject_token" in form]
@@ -72,6 +76,9 @@ class Gateway:
     instead: list[Response | None] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
 
+    def begin_again(self) -> None:
+        self.bank, self.instead, self.calls = Bank(), [], []
+
     async def answer(self, request: Request) -> Response:
         body = await request.body()
         call = {
@@ -104,7 +111,13 @@ PERMITTED = {
 
 def denied(status: int, reason: str) -> Response:
     """What the gateway answers to a call that it does not let through."""
-    document = {"type": "about:blank", "title": "Denied", "status": status, "detail": reason, "reason": reason}
+    document = {
+        "type": "about:blank",
+        "title": "Denied",
+        "status": status,
+        "detail": reason,
+        "reason": reason,
+    }
     return JSONResponse(
         document, status, {"Decision-Id": "e" * 32, "Decision": f'deny;operation="x";reason="{reason}"'}
     )

@@ -35,7 +35,7 @@ def test_what_the_customer_has_not_allowed_is_told_with_the_page_to_allow_it(
     assert (step["decision"], step["reason"]) == ("deny", f"{error}: {description}")
     assert step["token"] is None
     assert world.gateway.calls == []
-    assert "not allowed the assistant to see the transactions" in answer.text
+    assert "You have not allowed me to see the transactions" in answer.text
     assert "Permissions page" in answer.text
     assert records_in(capsys.readouterr().out)[-1]["decision"] == "deny"
 

@@ -4,13 +4,14 @@ Issue 2, point 2. Screenshots are left in test-results/e2e/ for a person to look
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import httpx2
 import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.banking_app import BankingApp
-from tests.e2e.deployment import ALEX, READ_BALANCE, READ_TRANSACTIONS, Deployment
+from tests.e2e.deployment import ALEX, READ_BALANCE, READ_TRANSACTIONS, TRANSFER, Deployment
 from tests.e2e.secrets_seen import Secret
 from tests.e2e.visitor import Answer, Visitor
 
@@ -121,7 +122,7 @@ def test_two_tabs_ask_at_the_same_time_and_both_end_when_one_signs_out(visitor: 
     visitor.begin_to_ask(BALANCE_QUESTION)
     other.begin_to_ask("Show my last five transactions")
     for tab in (visitor, other):
-        tab.expect_answers()
+        expect(tab.answers().first).to_be_visible()
         tab.expect_no_mistake()
     visitor.page.reload()
     expect(visitor.answers()).to_have_count(2)
@@ -155,7 +156,7 @@ def test_a_wrong_password_is_told_on_the_page_and_the_right_one_still_works(
     visitor.sign_out()
 
 
-APPEARANCES = {
+APPEARANCES: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},

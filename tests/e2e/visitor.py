@@ -64,7 +64,7 @@ class Visitor:
         if not self.page.url.endswith("/assistant"):
             self.open("/assistant")
         before = self.begin_to_ask(question)
-        self.expect_answers(before + 1)
+        expect(self.answers()).to_have_count(before + 1, timeout=60_000)
         return Answer(self.answers().nth(before))
 
     def begin_to_ask(self, question: str) -> int:
@@ -74,10 +74,6 @@ class Visitor:
         self._input().fill(question)
         self._input().press("Enter")
         return before
-
-    def expect_answers(self, count: int = 1) -> None:
-        """Wait until the page shows so many complete answers."""
-        expect(self.answers()).to_have_count(count, timeout=60_000)
 
     def answers(self) -> Locator:
         """Return the assistant's complete answers on the page: what it said, and what happened for it."""
@@ -112,11 +108,13 @@ class Visitor:
         size = self.page.viewport_size
         assert size
         # Streamlit scrolls inside the window, so the window grows to hold what there is to see.
-        height = self.page.evaluate(
-            "Math.max(...[document.documentElement, document.querySelector('[data-testid=stMain]')]"
-            ".map(part => part ? part.scrollHeight : 0))"
+        hidden = self.page.evaluate(
+            "Math.max(...[...document.querySelectorAll('*')]"
+            ".filter(part => part === document.documentElement"
+            " || ['auto', 'scroll'].includes(getComputedStyle(part).overflowY))"
+            ".map(part => part.scrollHeight - part.clientHeight))"
         )
-        self.page.set_viewport_size({"width": size["width"], "height": max(size["height"], int(height))})
+        self.page.set_viewport_size({"width": size["width"], "height": size["height"] + int(hidden)})
         RESULTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=RESULTS / f"{name}.png", animations="disabled")
         self.page.set_viewport_size(size)

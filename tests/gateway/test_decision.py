@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from delegation.scope import Scope
@@ -19,6 +19,7 @@ NAMES = ("{id}", "{other}")
 SCOPES = ("s:one", "s:two", "s:three")
 ACTORS = ("https://one.example", "https://two.example", "https://one.example/")
 METHODS = ("GET", "POST", "DELETE")
+unhurried = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TIME = datetime(2025, 1, 1, tzinfo=UTC)
 
 templates = st.lists(st.sampled_from(SEGMENTS + NAMES), min_size=1, max_size=4, unique=True).map(
@@ -63,6 +64,17 @@ def tokens(draw: st.DrawFn) -> AccessToken:
     return DelegationToken(*common, act=actor) if actor else AccessToken(*common)
 
 
+@st.composite
+def calls(draw: st.DrawFn) -> tuple[dict[str, dict[str, Any]], AccessToken, str, str]:
+    """Operations, and a token, method and path, which more often than not are those of an operation."""
+    operations = draw(policies())
+    near = draw(st.sampled_from(sorted(operations.values(), key=str)))
+    method = draw(st.sampled_from([near["method"]] * 4 + [*METHODS, "HEAD", "get"]))
+    fill = draw(st.sampled_from(["x", "a", "..", "", "%61"]))
+    path = draw(st.one_of(*[st.just(re.sub(r"\{[a-z]+\}", fill, near["path"]))] * 3, paths))
+    return operations, draw(tokens()), method, path
+
+
 def restated(operations: dict[str, dict[str, Any]], token: AccessToken, method: str, path: str) -> object:
     """The status of the refusal, or the operation that is permitted; naively, by regular expressions."""
     plain = re.fullmatch(r"(/[A-Za-z0-9._~!$&'()*+,=:@-]+)*/?", path)
@@ -89,15 +101,18 @@ def outcome(decision: Decision) -> object:
     return decision.operation if isinstance(decision, Permit) else decision.status
 
 
-@given(policies(), tokens(), st.sampled_from([*METHODS, "HEAD", "get"]), paths)
+@unhurried
+@given(calls())
 def test_decide_permits_exactly_what_a_naive_restatement_of_the_rules_permits(
-    operations: dict[str, dict[str, Any]], token: AccessToken, method: str, path: str
+    call: tuple[dict[str, dict[str, Any]], AccessToken, str, str],
 ) -> None:
+    operations, token, method, path = call
     policy = Policy.model_validate({"audience": "aud", "name": "x", "operations": operations})
     decision = decide(policy, token, method, path.encode())
     assert outcome(decision) == restated(operations, token, method, path)
 
 
+@unhurried
 @given(policies(), tokens())
 def test_every_operation_is_reached_by_its_own_route_and_a_refusal_names_every_scope(
     operations: dict[str, dict[str, Any]], token: AccessToken
@@ -112,6 +127,7 @@ def test_every_operation_is_reached_by_its_own_route_and_a_refusal_names_every_s
             assert decision.challenge.scope == Scope.parse(operation["scope"])
 
 
+@unhurried
 @given(st.binary(max_size=40))
 def test_a_path_either_splits_into_segments_that_make_it_up_byte_for_byte_or_is_refused(path: bytes) -> None:
     try:
@@ -122,6 +138,7 @@ def test_a_path_either_splits_into_segments_that_make_it_up_byte_for_byte_or_is_
     assert all(segment not in {".", ".."} for segment in segments)
 
 
+@unhurried
 @given(templates, paths)
 def test_a_template_matches_nothing_that_it_does_not_say(template: str, path: str) -> None:
     table = RouteTable([("GET", PathTemplate.parse(template), "op")])
@@ -136,6 +153,7 @@ def test_a_template_matches_nothing_that_it_does_not_say(template: str, path: st
     assert found == ({"GET": "op"} if says_it else {})
 
 
+@unhurried
 @given(templates, templates, paths)
 def test_templates_that_do_not_overlap_never_match_the_same_path(one: str, two: str, path: str) -> None:
     first, second = PathTemplate.parse(one), PathTemplate.parse(two)

@@ -32,6 +32,7 @@ UNSAFE = [
     "/accounts/%252e%252e/balance",
     "/accounts/%34001-01/balance",
     "/%61ccounts",
+    "/%68ealthz",
     "/accounts/..;/balance",
     "/accounts/4001-01;x=1/balance",
     "/accounts/{account_id}/balance",

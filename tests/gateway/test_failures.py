@@ -193,7 +193,7 @@ def test_an_answer_that_stops_coming_is_cut_short_in_time(
 
     with (
         raw_resource(stop_coming) as url,
-        gateway_with(settings, upstream_url=url, upstream_read_timeout_seconds=0.2) as client,
+        gateway_with(settings, upstream_url=url, upstream_read_timeout_seconds=0.5) as client,
     ):
         with client.stream("GET", PATH, headers=token) as answer:
             pieces = answer.iter_raw()

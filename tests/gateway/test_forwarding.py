@@ -162,6 +162,22 @@ def test_hop_by_hop_headers_cookies_and_the_servers_name_do_not_come_back(
     assert len(got.headers.get_list("date")) == 1
 
 
+def test_a_cookie_of_the_resource_is_not_sent_back_to_it_with_another_callers_call(
+    settings: Settings, resource: RecordingResource, token: str
+) -> None:
+    async def with_cookie(arrived: Arrived, receive: Receive, send: Send) -> None:
+        await answer(send, b"{}", headers=((b"set-cookie", b"session=1"),))
+
+    resource.handler = with_cookie
+    # By name: clients keep no cookies for a bare IP address in any case.
+    with gateway_with(
+        settings, upstream_url=settings.upstream_url.replace("127.0.0.1", "localhost")
+    ) as client:
+        for _ in range(2):
+            assert client.get(PATH, headers=bearer(token)).status_code == 200
+    assert [arrived.header("cookie") for arrived in resource.arrived] == [[], []]
+
+
 @pytest.mark.parametrize("status", [204, 301, 304, 307, 401, 404, 422, 500, 503])
 def test_the_resources_own_answer_comes_back_whatever_its_status(
     status: int, client: httpx2.Client, resource: RecordingResource, token: str
