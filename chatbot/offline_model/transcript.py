@@ -44,17 +44,18 @@ def read_transcript(request: Mapping[str, Any]) -> Transcript:
     """Read the body of a Chat Completions request.
 
     Raises:
-        BadRequest: no messages, no date in the system prompt, or no question of a user.
+        BadRequest: it is malformed, gives no date in the system prompt, or has no question of a user.
     """
-    messages = request.get("messages")
-    if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
-        raise BadRequest("messages must be a list of objects")
-    turns = _turns(messages)
-    if not turns:
+    try:
+        messages = request["messages"]
+        offered = request.get("tools") or [] if request.get("tool_choice") != "none" else []
+        tools = frozenset(str(tool["function"]["name"]) for tool in offered)
+        transcript = Transcript(_today(messages), tools, _turns(messages))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadRequest("the request is malformed") from error
+    if not transcript.turns:
         raise BadRequest("messages must have one of role user")
-    tools = request.get("tools") or []
-    names = frozenset(tool["function"]["name"] for tool in tools)
-    return Transcript(_today(messages), names, turns)
+    return transcript
 
 
 def _today(messages: Sequence[Mapping[str, Any]]) -> date:

@@ -80,6 +80,8 @@ class Gateway:
         self.bank, self.instead, self.calls = Bank(), [], []
 
     async def answer(self, request: Request) -> Response:
+        if "authorization" not in request.headers:
+            return Response(status_code=401)
         body = await request.body()
         call = {
             "method": request.method,

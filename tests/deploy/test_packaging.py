@@ -1,11 +1,13 @@
 """Images are built alike, from locks that agree with one another and name nothing of any one machine."""
 
+import importlib
 import re
 from pathlib import Path
 
 import pytest
+import yaml
 
-from deploy.local_settings import SERVICES
+from deploy.local_settings import SERVICES, settings
 
 _REPOSITORY = Path(__file__).parents[2]
 _LOCKS = sorted((_REPOSITORY / "requirements").glob("*.txt"))
@@ -44,3 +46,14 @@ def test_the_images_differ_in_nothing_but_the_service() -> None:
 def test_no_image_needs_a_dockerfile_frontend_from_the_network() -> None:
     for service in SERVICES:
         assert "syntax=" not in (_REPOSITORY / service / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_compose_and_the_demo_tell_a_service_the_same_and_only_what_it_reads(service: str) -> None:
+    services = yaml.safe_load((_REPOSITORY / "compose.yaml").read_text())["services"]
+    compose = services[service]["environment"]
+    optional = {"DATABASE_URL", "NO_PROXY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"}
+    demo = settings({name: 8501 + offset for offset, name in enumerate(SERVICES)})[service]
+    assert set(compose) - optional == set(demo)
+    fields = importlib.import_module(f"{service}.settings").Settings.model_fields
+    assert {name for name in compose if name.lower() not in fields} == {"NO_PROXY"}

@@ -1,0 +1,66 @@
+"""What a customer and a client hold is still good after every service was ended and started again."""
+
+import secrets
+
+import httpx2
+from playwright.sync_api import expect
+
+from tests.e2e.agent import Agent
+from tests.e2e.banking_app import BankingApp, authorization_response
+from tests.e2e.deployment import ALEX, READ_BALANCE, SAM, Deployment
+from tests.e2e.secrets_seen import Secret
+from tests.e2e.stack import Stack
+from tests.e2e.visitor import Visitor
+
+
+def kept_state(
+    deployment: Deployment, http: httpx2.Client, app_token: str, own_token: str
+) -> dict[str, object]:
+    """Return what the services tell of what they keep."""
+
+    def get(url: str, token: str = "") -> object:
+        answer = http.get(url, headers={"Authorization": Secret(f"Bearer {token}")} if token else {})
+        assert answer.status_code == 200, url
+        return answer.json()
+
+    return {
+        "accounts": get(f"{deployment.account_api}/accounts", app_token),
+        "transactions": get(f"{deployment.account_api}/accounts/4003-01/transactions?limit=100", app_token),
+        "grants": get(deployment.grants_endpoint, own_token),
+        "issuer's keys": get(deployment.jwks_uri),
+        "app's keys": get(f"{deployment.banking_app}/jwks.json"),
+        "agent's keys": get(f"{deployment.chatbot}/jwks.json"),
+    }
+
+
+def test_sessions_permissions_tokens_keys_accounts_and_conversations_survive_a_restart(
+    stoppable_stack: Stack, app: BankingApp, agent: Agent, http: httpx2.Client, visitor: Visitor
+) -> None:
+    deployment = stoppable_stack.deployment
+    visitor.sign_on(ALEX, READ_BALANCE)
+    said = visitor.ask("What is my balance?").text
+    with httpx2.Client() as browser:
+        signed_on = app.sign_on_with(browser, SAM, READ_BALANCE)
+        subject, own = signed_on.subject_token(), signed_on.issuer_token()
+        delegated = agent.delegation_token(subject, READ_BALANCE)
+        before = kept_state(deployment, http, signed_on.app_token, own)
+
+        stoppable_stack.restart()
+
+        assert kept_state(deployment, http, signed_on.app_token, own) == before
+        verifier = secrets.token_urlsafe(32)
+        url = app.authorization_url(verifier, nonce=secrets.token_urlsafe(16), prompt="none")
+        again = app.redeem(authorization_response(browser.get(url)), verifier)
+        assert again.id_token.claims["sid"] == signed_on.id_token.claims["sid"]
+        assert signed_on.refresh(deployment.agent_id).status_code == 200
+        assert agent.exchange(subject, READ_BALANCE).status_code == 200
+        permitted = http.get(
+            f"{deployment.gateway}/accounts", headers={"Authorization": Secret(f"Bearer {delegated}")}
+        )
+        assert permitted.status_code == 200
+
+    visitor.page.reload()
+    expect(visitor.answers()).to_have_count(1)
+    expect(visitor.answers().first).to_contain_text(said)
+    assert "waiting" not in visitor.ask("And my savings?").states
+    visitor.sign_out()
