@@ -21,7 +21,6 @@ _SUGGESTIONS: Final = (
     "Show my last five transactions",
     "Send 25 euros to Maria Lopez",
 )
-_ASKED: Final = "asked"
 
 
 def draw(services: Services, who: Customer) -> None:

@@ -42,7 +42,7 @@ def answer_activity(question: Activity, knowledge: Knowledge) -> str:
 
 
 def _find(question: Activity, knowledge: Knowledge) -> _Found:
-    # Without need for names the look-up is left out: it takes another scope, which the customer may not have given.
+    # No look-up where names are not needed: it takes another scope, which may not have been given.
     accounts = knowledge.known_accounts() if question.account_ids else knowledge.accounts()
     asked = _asked_accounts(question, accounts)
     filtered = not _is_plain(question)

@@ -1,4 +1,4 @@
-"""The bank behind the gateway, as the chatbot's tests need it: one customer's accounts, in the account API's form."""
+"""The bank behind the gateway, as the chatbot's tests need it: one customer's, in the account API's form."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A chatbot served over HTTP, with the offline model, a token endpoint, a gateway and a time of our choosing."""
+"""A chatbot served over HTTP, with the offline model, a token endpoint, a gateway and a time of choice."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager

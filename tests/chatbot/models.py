@@ -109,11 +109,11 @@ def hangs() -> Response:
     return StreamingResponse(stream(), media_type="text/event-stream")
 
 
-def talks_without_end() -> Response:
-    """A stream that goes on for ever."""
+def talks_too_long() -> Response:
+    """A stream that is longer than any answer."""
 
     async def stream() -> AsyncIterator[bytes]:
-        while True:
+        for _ in range(200):
             yield _event({"content": "and so on, " * 50}, None)
 
     return StreamingResponse(stream(), media_type="text/event-stream")

@@ -1,7 +1,7 @@
 """The parties that the chatbot talks to, small and over real HTTP: a token endpoint and a gateway.
 
-They are not ours to test here: they take what they are sent, answer in the form of the contract, refuse when a
-test tells them to, and remember what they got.
+They are not what is tested here: they take what they are sent, answer in the form of the contract, refuse
+when a test tells them to, and remember what they got.
 """
 
 import asyncio
@@ -51,8 +51,7 @@ class TokenEndpoint:
         self.forms.append(form)
         self.traceparents.append(request.headers["traceparent"])
         if "subject_token" not in form:
-            actor = {"aud": self.issuer.issuer, "sub": AGENT, "client_id": AGENT}
-            return self._issue(self.issuer.mint(**actor), "")
+            return self._issue(self.issuer.mint(aud=self.issuer.issuer, sub=AGENT, client_id=AGENT), "")
         if self.refusal:
             return JSONResponse(self.refusal[1], self.refusal[0])
         sub = claims(form["subject_token"])["sub"]
@@ -83,7 +82,7 @@ class Gateway:
         if "authorization" not in request.headers:
             return Response(status_code=401)
         body = await request.body()
-        call = {
+        call: dict[str, Any] = {
             "method": request.method,
             "path": request.url.path,
             "query": dict(request.query_params),

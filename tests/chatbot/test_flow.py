@@ -161,9 +161,12 @@ def test_the_agent_authenticates_with_the_key_that_it_publishes(world: World) ->
 
     [published] = world.http.get("/jwks.json").json()["keys"]
     assertion = world.token_endpoint.forms[0]["client_assertion"]
-    options = {"verify_exp": False, "verify_iat": False}
     read = jwt.decode(
-        assertion, jwt.PyJWK(published), ["ES256"], audience=world.issuer.issuer, options=options
+        assertion,
+        jwt.PyJWK(published),
+        ["ES256"],
+        audience=world.issuer.issuer,
+        options={"verify_exp": False, "verify_iat": False},
     )
     assert read["iss"] == read["sub"] == AGENT
     assert "d" not in published

@@ -96,7 +96,7 @@ def test_it_keeps_to_words_when_told_to(client: openai.OpenAI) -> None:
         b'{"messages": [1]}',
         b'{"messages": [{"role": "user", "content": "hi"}]}',
         b'{"messages": [{"role": "system", "content": "Today is 2026-03-17"}]}',
-        b'{"messages": [{"role": "system", "content": "Today is 2026-99-17"}, {"role": "user", "content": "hi"}]}',
+        b'{"messages": [{"role": "system", "content": "Today is 2026-99-17"}, {"role": "user"}]}',
         b'{"messages": [{"role": "user", "content": "hi"}], "tools": [{}]}',
         b'{"messages": [{"role": "assistant", "tool_calls": [{}]}, {"role": "user", "content": "hi"}]}',
     ],
@@ -196,12 +196,12 @@ def test_what_is_no_period_is_not_taken_for_one(text: str) -> None:
 
 def words() -> st.SearchStrategy[str]:
     """Sentences of words that mean something to the model, with noise between them."""
-    known = (
-        "transfer send pay 50 1.250,50 € euros to from my savings checking card 4001-01 Maria Lopez for lunch yes no "
-        "balance how much last five transactions in October since March 31 February spend on groceries and what about "
-        "| - , . ? ! memo every month total largest between 99 the of 2k twenty and all accounts cancel make it"
-    ).split()
-    return st.lists(st.sampled_from(known) | st.text(max_size=12), max_size=25).map(" ".join)
+    known = """
+        transfer send pay 50 1.250,50 € euros to from my savings checking card 4001-01 Maria Lopez for lunch yes
+        no balance how much last five transactions in October since March 31 February spend on groceries and
+        what about | - , . ? ! memo every month total largest between 99 the of 2k twenty all accounts cancel it
+    """
+    return st.lists(st.sampled_from(known.split()) | st.text(max_size=12), max_size=25).map(" ".join)
 
 
 @settings(max_examples=300, deadline=None)

@@ -1,8 +1,8 @@
 """What people say to the assistant, and what the offline model makes of it, through the whole chatbot.
 
-The sentences stand in `utterances.yaml`. Each is asked over HTTP; the model is reached by the real `openai` client;
-what counts is which calls arrive at the gateway and what the customer reads. A second bank, whose amounts are
-three times as large, shows that no figure is the model's own.
+The sentences stand in `utterances.yaml`. Each is asked over HTTP, and the model is reached by the real
+`openai` client; what counts is which calls arrive at the gateway and what the customer reads. A second bank,
+whose amounts are three times as large, shows that no figure is the model's own.
 """
 
 import re
@@ -21,6 +21,9 @@ from tests.chatbot.conftest import World
 UTTERANCES: list[dict[str, Any]] = yaml.load(
     (Path(__file__).parent / "utterances.yaml").read_text("utf-8"), yaml.BaseLoader
 )
+Call = tuple[str, str, dict[str, str], dict[str, Any] | None]
+"""Method, path, query and body."""
+
 FIGURE = re.compile(r"EUR (-?[\d,]+\.\d\d)")
 
 
@@ -32,8 +35,8 @@ def name(utterance: dict[str, Any]) -> str:
     return " / ".join(turns(utterance))
 
 
-def expected_calls(utterance: dict[str, Any]) -> list[tuple[str, str, Any, Any]]:
-    """The HTTP calls that the expected tool calls stand for: the arguments are valid by the tools' own schemas."""
+def expected_calls(utterance: dict[str, Any]) -> list[Call]:
+    """The HTTP calls that the expected tool calls stand for; the tools' own schemas take the arguments."""
     found = []
     for entry in utterance.get("calls", []):
         tool_name, arguments = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
@@ -46,11 +49,11 @@ def expected_calls(utterance: dict[str, Any]) -> list[tuple[str, str, Any, Any]]
     return found
 
 
-def made_calls(answer: Answer, expected: list[tuple[str, str, Any, Any]]) -> list[tuple[str, str, Any, Any]]:
+def made_calls(answer: Answer, expected: list[Call]) -> list[Call]:
     """The calls that reached the gateway, but for the look-up of accounts where it was not what was asked."""
     requests = [step["request"] for step in answer.steps(5)]
     made = [(r["method"], r["path"], r.get("query", {}), r.get("body")) for r in requests]
-    lookup = ("GET", "/accounts", {}, None)
+    lookup: Call = ("GET", "/accounts", {}, None)
     return made if expected == [lookup] else [call for call in made if call != lookup]
 
 

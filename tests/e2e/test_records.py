@@ -15,7 +15,7 @@ from tests.e2e.visitor import Visitor
 from tests.e2e.waiting import until
 
 QUESTION = "How much money is on my savings account, please?"
-STEPS = {"banking_app": {2}, "chatbot": {2}, "auth_server": {1, 3, 4}, "gateway": {5}, "account_api": {6}}
+STEPS = {"banking_app": {2}, "chatbot": {2, 3}, "auth_server": {1, 3, 4}, "gateway": {5}, "account_api": {6}}
 """The steps of the documented flow that each service records for one question."""
 
 
