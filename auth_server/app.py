@@ -11,6 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.routing import BaseRoute
 
 from auth_server import authorize, consent, end_session, endpoints, own_interfaces, sign_on
 from auth_server.audit import transaction
@@ -29,7 +30,6 @@ from auth_server.demo_customers import seed_customers
 from auth_server.expiry import remove_expired_regularly
 from auth_server.failures import register_failures
 from auth_server.introspection import IntrospectionEndpoint
-from auth_server.oauth_request import MAX_FORM_BYTES
 from auth_server.passwords import Passwords
 from auth_server.private_key_jwt import PrivateKeyJwt
 from auth_server.refresh_token import RefreshTokenGrant
@@ -64,21 +64,16 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         await http.aclose()
         context.engine.dispose()
 
-    app = FastAPI(
-        title="Authorization server",
-        version="1",
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        max_body_size=MAX_FORM_BYTES,
-    )
+    app = FastAPI(title="Authorization server", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.context = context
+    routes: list[BaseRoute] = []
     for module in (authorize, sign_on, consent, end_session, endpoints, own_interfaces):
         app.include_router(module.router)
+        routes += module.router.routes
     app.router.routes.extend(health_routes({"database": _database_check(context.engine)}))
     app.mount("/static", StaticFiles(directory=_HERE / "static"))
     app.add_middleware(TraceMiddleware)
-    register_failures(app, context)
+    register_failures(app, context, [*routes, *app.routes])
     return app
 
 

@@ -1,6 +1,7 @@
 """One place where every error turns into its wire form."""
 
 import logging
+from collections.abc import Iterable
 
 from authlib.oauth2 import OAuth2Error
 from fastapi import FastAPI, Request, Response
@@ -8,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from auth_server.authorization_server import NO_STORE
 from auth_server.context import Context
@@ -21,7 +23,7 @@ _CLIENT_ENDPOINTS = frozenset({"/token", "/introspect", "/revoke"})
 _log = logging.getLogger(__name__)
 
 
-def register_failures(app: FastAPI, context: Context) -> None:
+def register_failures(app: FastAPI, context: Context, routes: Iterable[BaseRoute]) -> None:
     """Register the handlers: pages for people, RFC 6749 for clients, RFC 6750 and 9457 for own interfaces."""
 
     def oauth_error(request: Request, error: OAuth2Error) -> Response:
@@ -51,7 +53,8 @@ def register_failures(app: FastAPI, context: Context) -> None:
     def http_error(request: Request, error: HTTPException) -> Response:
         if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
             return error_page(context, request, 404, "There is no such page", "Check the address.")
-        return Problem(error.status_code, str(error.detail), headers=error.headers).response()
+        headers = allowed(routes, request) if error.status_code == 405 else error.headers
+        return Problem(error.status_code, str(error.detail), headers=headers).response()
 
     app.exception_handler(OAuth2Error)(oauth_error)
     app.exception_handler(BearerError)(bearer_error)
@@ -59,3 +62,16 @@ def register_failures(app: FastAPI, context: Context) -> None:
     app.exception_handler(SQLAlchemyError)(no_database)
     app.exception_handler(HTTPException)(http_error)
     app.exception_handler(Problem)(answer_problem)
+
+
+def allowed(routes: Iterable[BaseRoute], request: Request) -> dict[str, str]:
+    """Return the Allow header with every method of this path (RFC 9110 §10.2.1).
+
+    Starlette's own names those of the first route only, and a page and its form are two routes.
+    """
+    # Routing has changed the scope: below a mount, the path that is left is no longer the whole one.
+    scope = {**request.scope, "root_path": request.scope.get("app_root_path", "")}
+    matching = [route for route in routes if route.matches(scope)[0] != Match.NONE]
+    # A mount has no methods of its own; ours serves static files, which can only be read.
+    methods = {method for route in matching for method in getattr(route, "methods", None) or ("GET", "HEAD")}
+    return {"Allow": ", ".join(sorted(methods))}

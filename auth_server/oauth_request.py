@@ -15,11 +15,10 @@ from sqlalchemy.orm import Session
 
 from auth_server.clients import Client
 from auth_server.oauth_errors import InvalidClient
+from delegation.problem import Problem
 from delegation.token import AccessToken
 
-MAX_FORM_BYTES: Final = 64 * 1024
-"""How long a request's body may be; a longer one is 413."""
-
+_MAX_FORM_BYTES: Final = 64 * 1024
 _MAX_PARAMETERS = 64
 _REPEATABLE = frozenset({"resource", "audience"})
 _PLAIN = frozenset({"grant_type", "response_type", "client_id", "redirect_uri", "scope"})
@@ -116,7 +115,13 @@ async def form_parameters(request: Request) -> list[tuple[str, str]]:
 
     Raises:
         InvalidRequestError: not a form, or not as `parse_parameters` wants it.
+        Problem: too large.
     """
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
         raise InvalidRequestError(f"Send the parameters as {_FORM}.")
-    return parse_parameters((await request.body()).decode("latin-1"))
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_FORM_BYTES:
+            raise Problem(413, f"Send {_MAX_FORM_BYTES} bytes at most.")
+    return parse_parameters(body.decode("latin-1"))

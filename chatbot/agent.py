@@ -6,7 +6,7 @@ import secrets
 from typing import Final
 
 from chatbot import tool_errors
-from chatbot.conversation import Conversation, Conversations, tool_message
+from chatbot.conversation import Conversation, Conversations, TooManyQuestions, tool_message
 from chatbot.events import Done, Failed, Text
 from chatbot.model import Model, ModelFailed, Reply
 from chatbot.prompt import system_prompt
@@ -46,10 +46,12 @@ class Agent:
         steps.question_admitted(customer)
         conversation = self._conversations.of(customer.sub)
         try:
-            async with asyncio.timeout(self._timeout_seconds), conversation.turn:
+            async with asyncio.timeout(self._timeout_seconds), conversation.turns:
                 conversation.begin_turn(text)
                 question = Question(customer, conversation, secrets.token_hex(16))
                 await self._rounds(question, steps, emit)
+        except TooManyQuestions:
+            emit(_too_many_questions())
         except ModelFailed as failure:
             emit(_model_failed(failure))
         except TimeoutError:
@@ -90,6 +92,14 @@ class Agent:
         if reply.text and reply.calls:
             emit(Text(delta="\n\n"))  # what it says next is another message
         return reply
+
+
+def _too_many_questions() -> Failed:
+    return Failed(
+        title="One question after the other",
+        detail="The assistant is still busy with your earlier questions.",
+        hint="Wait for the answer, then ask again.",
+    )
 
 
 def _model_failed(failure: ModelFailed) -> Failed:

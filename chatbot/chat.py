@@ -19,6 +19,7 @@ from chatbot.subject_token import Customer, Reception
 from delegation.problem import Problem
 
 _MAX_BODY_BYTES: Final = 16 * 1024
+_LAST_SECONDS: Final = 3.0
 
 # Only for the OpenAPI document: it refuses nothing. `Reception` does.
 _subject_token: Final = HTTPBearer(scheme_name="subject_token", bearerFormat="JWT", auto_error=False)
@@ -56,8 +57,12 @@ class Chatbot:
         return events
 
     async def finish(self) -> None:
-        """Wait until nothing is under way."""
-        await asyncio.gather(*self.under_way, return_exceptions=True)
+        """Let what is under way come to its end, for a moment; then break it off."""
+        if self.under_way:
+            _, late = await asyncio.wait(self.under_way, timeout=_LAST_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
 
 def chatbot(request: Request) -> Chatbot:

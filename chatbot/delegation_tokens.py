@@ -98,6 +98,9 @@ class DelegationTokens:
         return kept
 
     def _keep(self, customer: Customer, scope: Scope, issued: IssuedToken) -> None:
+        now = self._clock()
+        for key in [key for key, kept in self._kept.items() if kept.expires_at <= now]:
+            del self._kept[key]
         self._kept[_key(customer, scope)] = issued
         if len(self._kept) > _MAX_KEPT:
             self._kept.popitem(last=False)

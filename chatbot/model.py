@@ -18,6 +18,8 @@ from chatbot.settings import Settings
 _MAX_TOKENS: Final = 1_500
 _MAX_CHARACTERS: Final = 16_000
 _MAX_CALLS: Final = 8
+_MALFORMED: Final = (AttributeError, LookupError, TypeError, ValueError)
+"""What reading a malformed answer may raise: the client checks nothing of what it is sent."""
 _PLACEHOLDER_KEY: Final = "none"
 """The client refuses to start without a key, which a local model does not want."""
 
@@ -105,7 +107,7 @@ class Model:
             raise ModelFailed("The model cannot be reached, or it broke off its answer.") from error
         except openai.APIStatusError as error:
             raise ModelFailed(f"The model's server answered {error.status_code}.") from error
-        except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
+        except (openai.OpenAIError, httpx2.HTTPError, *_MALFORMED) as error:
             raise ModelFailed("The model's answer cannot be read.") from error
 
     async def _stream(

@@ -61,11 +61,10 @@ class ToolRunner:
         repeats itself does not pay twice.
         """
         order = hashlib.sha256(json.dumps(call.body, sort_keys=True).encode()).hexdigest()[:32]
-        unsettled = question.conversation.unsettled
-        key = unsettled.setdefault(order, f"{question.question_id}-{order}")
+        key = question.conversation.key_of(order, new_key=f"{question.question_id}-{order}")
         answer = await self._answer(tool, call, question, log, key)
         if answer.status < 500:
-            del unsettled[order]
+            question.conversation.settle(order)
         return answer
 
     async def _answer(

@@ -13,6 +13,7 @@ from aiohttp import (
     ClientResponse,
     ClientSession,
     ClientTimeout,
+    ConnectionTimeoutError,
     DummyCookieJar,
     StreamReader,
     TCPConnector,
@@ -37,7 +38,7 @@ class UpstreamFault(Exception):
 
 
 class Unreachable(UpstreamFault):
-    """No connection: the call was not made."""
+    """No connection, or none in time: the call was not made."""
 
     kind = "upstream-unreachable"
     reason = "The resource cannot be reached."
@@ -45,7 +46,7 @@ class Unreachable(UpstreamFault):
 
 
 class TimedOut(UpstreamFault):
-    """No connection or no answer in time: the call may have been carried out all the same."""
+    """No answer in time: the call may have been carried out all the same."""
 
     status = 504
     kind = "upstream-timeout"
@@ -123,10 +124,10 @@ class Upstream:
                 if not _ends_visibly(response):
                     raise UpstreamFault
                 yield Answer(response.status, response.raw_headers, self._pieces(response.content))
+        except (ClientConnectorError, ConnectionTimeoutError) as error:
+            raise Unreachable from error
         except TimeoutError as error:
             raise TimedOut from error
-        except ClientConnectorError as error:
-            raise Unreachable from error
         except ClientError as error:
             raise UpstreamFault from error
 

@@ -41,7 +41,7 @@ def _day_in_digits(m: re.Match[str], today: date) -> Span:
 
 
 def _day_of_month(m: re.Match[str], today: date) -> Span:
-    day = int(re.match(r"\d+", m["day"])[0])  # type: ignore[index]
+    day = int(re.sub(r"\D", "", m["day"]))
     return _latest(day, _MONTH_FORMS[m["month"]], today, int(m["year"]) if m["year"] else None)
 
 

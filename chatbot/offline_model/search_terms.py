@@ -19,5 +19,7 @@ def find_term(sentence: Sentence, *, alone: bool = False) -> str | None:
 
 
 def _is_subject(words: list[str]) -> bool:
+    if re.fullmatch(alternatives("part.subject"), " ".join(words)):
+        return True
     no_subject = alternatives("term.no_subject")
     return not any(re.fullmatch(no_subject, word) for word in (words[0], words[-1]))

@@ -1,6 +1,7 @@
 """The rules of an exchange for any tokens whatever: RULES 13, 25-27, 30 as properties."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from authlib.oauth2 import OAuth2Error
@@ -29,7 +30,7 @@ actors = st.recursive(names.map(Actor), lambda prior: st.builds(Actor, names, pr
 
 @st.composite
 def tokens(draw: st.DrawFn) -> AccessToken:
-    values = {
+    values: dict[str, Any] = {
         "issuer": ISSUER,
         "subject": draw(names),
         "audience": tuple(draw(st.lists(names, min_size=1, max_size=2))),

@@ -5,30 +5,17 @@ import socket
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import select
 
+from auth_server.tables import SignOnSession
 from tests.auth_server.servers import AuthorizationRequest, AuthServer
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 PATHS = [
     *("/authorize", "/sign-on", "/consent", "/end-session", "/token", "/introspect", "/revoke", "/jwks"),
-    *(
-        "/userinfo",
-        "/grants",
-        "/records",
-        "/.well-known/openid-configuration",
-        "/nowhere",
-        "/static/style.css",
-    ),
-    *(
-        "/static/../app.py",
-        "/static/%2e%2e/app.py",
-        "/healthz",
-        "/readyz",
-        "/openapi.json",
-        "//",
-        "/%00",
-        "/é",
-    ),
+    *("/userinfo", "/grants", "/records", "/.well-known/openid-configuration", "/healthz", "/readyz"),
+    *("/static/style.css", "/static/../app.py", "/static/%2e%2e/app.py", "/nowhere", "/openapi.json"),
+    *("//", "/%00", "/é"),
 ]
 
 
@@ -140,23 +127,20 @@ def test_a_page_answers_a_bad_form_with_a_page(server: AuthServer, path: str) ->
         assert response.headers["content-type"] == "text/html; charset=utf-8"
 
 
-@pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{7*7}}"])
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{7*7.5}}"])
 def test_nothing_sent_comes_back_as_markup(server: AuthServer, text: str) -> None:
     browser = server.browser()
     for changes in ({"state": text}, {"response_type": text}, {"redirect_uri": text}, {"nonce": text}):
         page = browser.open("/authorize", AuthorizationRequest(**changes).query)
-        assert text not in page.text
-        assert "49" not in page.text or "{{" not in text
+        assert text not in page.text or text.startswith("{{")
+        assert "52.5" not in page.text
     page = browser.open("/authorize", AuthorizationRequest().query)
-    assert text not in browser.submit(page, username=text, password="x").text
+    answer = browser.submit(page, username=text, password="x").text
+    assert text not in answer or text.startswith("{{")
 
 
 def test_the_cookie_of_the_session_cannot_be_guessed_from_its_hash(server: AuthServer, customer: str) -> None:
-    from auth_server.tables import SignOnSession
-
     tokens = server.sign_on(customer)
-    from sqlalchemy import select
-
     [(cookie_hash,)] = server.rows(select(SignOnSession.cookie_hash).where(SignOnSession.sub == customer))
     browser = server.browser()
     browser.http.cookies.set("auth_session", cookie_hash)

@@ -1,4 +1,4 @@
-"""Discovery says what there is, and no more: RULE 48; RFC 8414, OpenID Connect Discovery; and the OpenAPI document."""
+"""Discovery says what there is, and no more: RULE 48; RFC 8414, OpenID Connect Discovery."""
 
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def test_behind_https_the_cookies_are_bound_to_the_host(
 ) -> None:
     settings = {"issuer": "https://login.example.com"}
     with running_server(tmp_path, app_keys, agent_keys, SetClock(), **settings) as server:
-        response = server.browser().open("/authorize", AuthorizationRequest().query).response
+        response = server.browser().open("/authorize", AuthorizationRequest(resource=None).query).response
         assert response.headers["set-cookie"].startswith("__Host-auth_csrf=")
         assert "Secure" in response.headers["set-cookie"]
         out = server.http.get("/end-session")

@@ -125,7 +125,7 @@ def test_the_command_rotates_the_key_of_the_running_server(
 
 
 def test_the_command_says_how_it_is_used() -> None:
-    for arguments, word in ([["--help"], "rotate-key"], [["rotate-key", "--help"], "DATA_DIR"]):
+    for arguments, word in ((["--help"], "rotate-key"), (["rotate-key", "--help"], "DATA_DIR")):
         done = subprocess.run(
             [sys.executable, "-m", "auth_server", *arguments], capture_output=True, text=True, check=True
         )

@@ -119,9 +119,9 @@ def talks_too_long() -> Response:
     return StreamingResponse(stream(), media_type="text/event-stream")
 
 
-def talks_nonsense() -> Response:
+def talks_nonsense(data: str) -> Response:
     """A stream that is not of this protocol."""
-    return Response(b"data: {not json}\n\n", media_type="text/event-stream")
+    return Response(f"data: {data}\n\n", media_type="text/event-stream")
 
 
 async def _streamed(delta: dict[str, Any]) -> AsyncIterator[bytes]:

@@ -1,6 +1,6 @@
 """What was said is remembered: for the customer who said it, for a while, and up to a bound."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.chatbot.asking import ask
@@ -81,21 +81,29 @@ def test_questions_of_one_customer_are_answered_one_after_the_other(new_world: O
     model = ScriptedModel(script)
     with model.serving() as base_url, new_world(openai_base_url=base_url) as world:
         token = world.subject_token()
-        threads = [
-            threading.Thread(target=ask, args=(world.http, token, f"question {number}"))
-            for number in range(6)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(5) as pool:
+            asked = [pool.submit(ask, world.http, token, f"question {number}") for number in range(5)]
+            assert [future.result().text for future in asked] == ["There."] * 5
 
     longest = max((request["messages"] for request in model.requests), key=len)
-    assert [message["role"] for message in longest[1:]] == ["user", "assistant", "tool", "assistant"] * 5 + [
+    assert [message["role"] for message in longest[1:]] == ["user", "assistant", "tool", "assistant"] * 4 + [
         "user",
         "assistant",
         "tool",
     ]
+
+
+def test_who_asks_faster_than_the_answers_come_is_told_so(new_world: OpenWorld) -> None:
+    with new_world(gateway_timeout_seconds=1) as world:
+        world.gateway.instead = [None]
+        token = world.subject_token()
+        with ThreadPoolExecutor(8) as pool:
+            asked = [pool.submit(ask, world.http, token, "What is my balance?") for _ in range(8)]
+            answers = [future.result() for future in asked]
+
+    refused = [answer for answer in answers if answer.of("error")]
+    assert len(refused) == 3
+    assert {answer.error["title"] for answer in refused} == {"One question after the other"}
 
 
 def _later_token(world: World) -> str:

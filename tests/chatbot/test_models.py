@@ -167,7 +167,11 @@ def test_a_model_that_never_stops_calling_tools_is_stopped(modelled: Modelled) -
     [
         (breaks_off, "broke off"),
         (talks_too_long, "too long"),
-        (talks_nonsense, "cannot be read"),
+        (lambda: talks_nonsense("{not json}"), "cannot be read"),
+        (lambda: talks_nonsense('{"choices": [{}]}'), "cannot be read"),
+        (lambda: talks_nonsense('{"choices": [7]}'), "cannot be read"),
+        (lambda: talks_nonsense("[]"), "cannot be read"),
+        (lambda: {"tool_calls": [{"index": None}]}, "cannot be read"),
         (lambda: refuses(401), "answered 401"),
         (lambda: refuses(429), "answered 429"),
         (lambda: says(""), "answered nothing"),

@@ -197,9 +197,9 @@ def test_what_is_no_period_is_not_taken_for_one(text: str) -> None:
 def words() -> st.SearchStrategy[str]:
     """Sentences of words that mean something to the model, with noise between them."""
     known = """
-        transfer send pay 50 1.250,50 € euros to from my savings checking card 4001-01 Maria Lopez for lunch yes
-        no balance how much last five transactions in October since March 31 February spend on groceries and
-        what about | - , . ? ! memo every month total largest between 99 the of 2k twenty all accounts cancel it
+        transfer send pay 50 1.250,50 € euros to from my savings checking card 4001-01 Maria Lopez for lunch
+        yes no balance how much last five transactions in October since March 31 February spend on groceries
+        and what about | - , . ? ! memo every month total largest between 99 the of 2k twenty all cancel
     """
     return st.lists(st.sampled_from(known.split()) | st.text(max_size=12), max_size=25).map(" ".join)
 

@@ -69,6 +69,17 @@ def test_an_outcome_that_is_not_known_is_told_and_the_same_order_keeps_its_key(
     assert len(world.gateway.bank.orders) == 1
 
 
+def test_a_new_conversation_does_not_forget_what_is_not_settled(world: World) -> None:
+    token = world.subject_token()
+    world.ask(ORDER, token=token)
+    world.gateway.instead = [JSONResponse({}, 504, PERMITTED)]
+    world.ask("yes", token=token)
+    world.http.delete("/chat", headers={"Authorization": f"Bearer {token}"})
+
+    assert "Done" in world.ask(ORDER, "yes", token=token).text
+    assert len(set(keys(world))) == 1
+
+
 def test_a_gateway_that_hangs_leaves_the_outcome_unknown(new_world: OpenWorld) -> None:
     with new_world(gateway_timeout_seconds=0.2) as world:
         world.ask(ORDER)

@@ -1,7 +1,6 @@
 """One stack for the whole run, and its two OAuth clients, played with their own keys."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import httpx2
@@ -19,6 +18,7 @@ from tests.e2e.stack import NoStack, Stack
 from tests.e2e.visitor import Visitor
 
 TIMEOUT_MILLISECONDS = 20_000
+FAILED = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,6 +27,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "last" in item.keywords)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -91,19 +99,26 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_visitor(
-    browser: Browser, deployment: Deployment, seen: SecretsSeen
+    browser: Browser, deployment: Deployment, seen: SecretsSeen, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Visitor]]:
-    """Open windows, each with cookies of its own; the options are those of Playwright's `new_context`."""
-    with ExitStack() as closing:
+    """Open windows, each with cookies of its own; the options are those of Playwright's `new_context`.
 
-        def open_window(**options: Any) -> Visitor:
-            context = browser.new_context(**options)
-            closing.callback(context.close)
-            context.set_default_timeout(TIMEOUT_MILLISECONDS)
-            return Visitor(context.new_page(), deployment, seen)
+    When the test fails, what each window shows is left among the screenshots.
+    """
+    visitors: list[Visitor] = []
 
-        expect.set_options(timeout=TIMEOUT_MILLISECONDS)
-        yield open_window
+    def open_window(**options: Any) -> Visitor:
+        context = browser.new_context(**options)
+        context.set_default_timeout(TIMEOUT_MILLISECONDS)
+        visitors.append(Visitor(context.new_page(), deployment, seen))
+        return visitors[-1]
+
+    expect.set_options(timeout=TIMEOUT_MILLISECONDS)
+    yield open_window
+    for number, visitor in enumerate(visitors):
+        if FAILED in request.node.stash:
+            visitor.screenshot(f"failed-{request.node.name}-{number}")
+        visitor.page.context.close()
 
 
 @pytest.fixture

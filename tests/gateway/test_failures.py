@@ -6,6 +6,7 @@ Nothing is restarted between failure and recovery, and time is moved by the test
 import json
 import socket
 import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -114,6 +115,23 @@ def test_a_resource_that_is_down_is_502_and_is_used_again_when_it_is_back(
                 assert client.get(PATH, headers=token).status_code == 200
                 assert client.get("/readyz").status_code == 200
             records()
+
+
+def test_a_connection_that_is_not_made_in_time_means_that_nothing_was_done(
+    settings: Settings, token: dict[str, str]
+) -> None:
+    with socket.socket() as full, ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(2):  # who comes after them is not let in: nobody accepts
+            caller = waiting.enter_context(socket.socket())
+            caller.settimeout(0)
+            caller.connect_ex(full.getsockname())
+        upstream = f"http://127.0.0.1:{full.getsockname()[1]}"
+        with gateway_with(settings, upstream_url=upstream, upstream_connect_timeout_seconds=0.2) as client:
+            refused = client.get(PATH, headers=token)
+    assert refused.status_code == 502
+    assert refused.json()["type"] == f"{PROBLEMS}upstream-unreachable"
 
 
 def test_a_resource_that_does_not_answer_in_time_is_504(
