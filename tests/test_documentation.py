@@ -61,7 +61,9 @@ def test_the_readme_lists_every_setting_and_no_other(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_setting_a_documented_default_changes_nothing(service: str, settings_of: Callable[..., dict[str, Any]]) -> None:
+def test_setting_a_documented_default_changes_nothing(
+    service: str, settings_of: Callable[..., dict[str, Any]]
+) -> None:
     defaults = settings_of(service)
     for name, cell in documented_settings(service).items():
         quoted = re.findall(r"`([^`]*)`", cell)
