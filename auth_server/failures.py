@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, Mount, Route
 
 from auth_server.authorization_server import NO_STORE
 from auth_server.context import Context
@@ -71,7 +71,12 @@ def allowed(routes: Iterable[BaseRoute], request: Request) -> dict[str, str]:
     """
     # Routing has changed the scope: below a mount, the path that is left is no longer the whole one.
     scope = {**request.scope, "root_path": request.scope.get("app_root_path", "")}
-    matching = [route for route in routes if route.matches(scope)[0] != Match.NONE]
-    # A mount has no methods of its own; ours serves static files, which can only be read.
-    methods = {method for route in matching for method in getattr(route, "methods", None) or ("GET", "HEAD")}
+    methods: set[str] = set()
+    for route in routes:
+        if route.matches(scope)[0] != Match.NONE:
+            match route:
+                case Route():
+                    methods |= route.methods or set()
+                case Mount():  # it has no methods of its own; ours serves static files
+                    methods |= {"GET", "HEAD"}
     return {"Allow": ", ".join(sorted(methods))}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from delegation.signing_key import SigningKey
 from tests.auth_server.servers import AuthServer, running_server
@@ -17,6 +18,10 @@ from tests.postgres import Postgres, postgres
 __all__ = ["postgres"]
 
 DATABASES = ["sqlite", "postgresql"]
+
+# How fast a machine is, is not what these tests are about.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
@@ -76,9 +81,16 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def own_server(
+def own_server(tmp_path: Path, app_keys: JwksServer, agent_keys: JwksServer) -> Iterator[AuthServer]:
+    """A server of this test's own, whose clock it may move."""
+    with running_server(tmp_path, app_keys, agent_keys, SetClock()) as running:
+        yield running
+
+
+@pytest.fixture
+def own_server_on_each(
     tmp_path: Path, database_url: str, app_keys: JwksServer, agent_keys: JwksServer
 ) -> Iterator[AuthServer]:
-    """A server of this test's own, whose clock it may move."""
+    """The same, on each kind of database."""
     with running_server(tmp_path, app_keys, agent_keys, SetClock(), database_url=database_url) as running:
         yield running

@@ -151,21 +151,21 @@ def test_a_database_of_another_kind_is_refused_at_the_start(tmp_path: Path) -> N
         create_app(Settings(data_dir=tmp_path, database_url="mysql://localhost/x"))
 
 
-def test_what_has_expired_is_removed_and_the_rest_stays(own_server: AuthServer) -> None:
-    customer = own_server.new_customer()
-    own_server.sign_on(customer)
-    sign_on(own_server.browser(), AuthorizationRequest(), "nobody@example.com", "wrong")
+def test_what_has_expired_is_removed_and_the_rest_stays(own_server_on_each: AuthServer) -> None:
+    customer = own_server_on_each.new_customer()
+    own_server_on_each.sign_on(customer)
+    sign_on(own_server_on_each.browser(), AuthorizationRequest(), "nobody@example.com", "wrong")
     tables = (AuthorizationCode, RefreshToken, IssuedToken, SignOnSession, UsedAssertion, FailedSignOn)
-    records = len(own_server.records())
+    records = len(own_server_on_each.records())
 
     def purge_after(**time: float) -> dict[str, int]:
-        own_server.clock.forward(**time)
-        context = create_app(own_server.settings, own_server.clock).state.context
+        own_server_on_each.clock.forward(**time)
+        context = create_app(own_server_on_each.settings, own_server_on_each.clock).state.context
         with context.transaction() as db:
-            remove_expired(db, own_server.clock.now)
+            remove_expired(db, own_server_on_each.clock.now)
         context.engine.dispose()
         return {
-            table.__tablename__: own_server.rows(select(func.count()).select_from(table))[0][0]
+            table.__tablename__: own_server_on_each.rows(select(func.count()).select_from(table))[0][0]
             for table in tables
         }
 
@@ -175,8 +175,8 @@ def test_what_has_expired_is_removed_and_the_rest_stays(own_server: AuthServer) 
     assert left["sign_on_session"] > 0
     assert [left[n] for n in ("authorization_code", "issued_token", "used_assertion")] == [0, 0, 0]
     assert not any(purge_after(hours=11).values())
-    assert own_server.rows(select(func.count()).select_from(DelegationGrant))[0][0] == 1
-    assert len(own_server.records()) == records
+    assert own_server_on_each.rows(select(func.count()).select_from(DelegationGrant))[0][0] == 1
+    assert len(own_server_on_each.records()) == records
 
 
 def test_a_running_server_removes_what_has_expired(

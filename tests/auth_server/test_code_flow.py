@@ -130,16 +130,16 @@ def test_a_second_use_of_a_code_after_its_minute_ends_it_all_the_same(own_server
     assert refusal(tokens.refresh()) == (400, "invalid_grant")
 
 
-def test_a_code_is_good_for_a_minute(own_server: AuthServer) -> None:
-    browser, customer = own_server.browser(), own_server.new_customer()
+def test_a_code_is_good_for_a_minute(own_server_on_each: AuthServer) -> None:
+    browser, customer = own_server_on_each.browser(), own_server_on_each.new_customer()
     request = AuthorizationRequest(resource=ACCOUNT_API)
     code = sign_on(browser, request, customer).parameters["code"]
-    own_server.clock.forward(seconds=60)
-    assert refusal(own_server.exchange_code(code, request)) == (400, "invalid_grant")
+    own_server_on_each.clock.forward(seconds=60)
+    assert refusal(own_server_on_each.exchange_code(code, request)) == (400, "invalid_grant")
     request = AuthorizationRequest(resource=ACCOUNT_API)
     code = browser.open("/authorize", request.query).parameters["code"]
-    own_server.clock.forward(seconds=59)
-    assert own_server.exchange_code(code, request).status_code == 200
+    own_server_on_each.clock.forward(seconds=59)
+    assert own_server_on_each.exchange_code(code, request).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -53,15 +53,15 @@ def test_after_the_grant_is_withdrawn_the_next_exchange_is_refused(server: AuthS
     assert refusal(tokens.refresh(resource=AGENT)) == (400, "invalid_target")
 
 
-def test_after_the_grant_has_expired_the_exchange_is_refused(own_server: AuthServer) -> None:
-    customer = own_server.new_customer()
-    own_server.sign_on(customer)
-    own_server.clock.forward(days=own_server.settings.grant_days, minutes=-1)
-    tokens = own_server.sign_on(customer)
+def test_after_the_grant_has_expired_the_exchange_is_refused(own_server_on_each: AuthServer) -> None:
+    customer = own_server_on_each.new_customer()
+    own_server_on_each.sign_on(customer)
+    own_server_on_each.clock.forward(days=own_server_on_each.settings.grant_days, minutes=-1)
+    tokens = own_server_on_each.sign_on(customer)
     subject_token = tokens.token_for(AGENT)
-    assert own_server.exchange(subject_token).status_code == 200
-    own_server.clock.forward(minutes=1)
-    assert refusal(own_server.exchange(subject_token)) == (400, "invalid_request")
+    assert own_server_on_each.exchange(subject_token).status_code == 200
+    own_server_on_each.clock.forward(minutes=1)
+    assert refusal(own_server_on_each.exchange(subject_token)) == (400, "invalid_request")
 
 
 def test_a_narrower_grant_narrows_the_subject_token_that_is_out_already(

@@ -35,35 +35,23 @@ def raw(server: AuthServer, request: bytes) -> tuple[int, bytes]:
         return response.status, str(response.headers).encode() + response.read()
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "X"])
 @pytest.mark.parametrize("path", PATHS)
-def test_no_method_on_any_path_is_a_fault(server: AuthServer, method: str, path: str) -> None:
-    response = server.http.request(method, path)
-    assert response.status_code < 500
-    if response.status_code == 405:
-        assert response.headers["allow"]
+def test_no_method_is_a_fault_on(server: AuthServer, path: str) -> None:
+    for method in ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "X"):
+        response = server.http.request(method, path)
+        assert response.status_code < 500, method
+        assert response.status_code != 405 or response.headers["allow"], method
 
 
 @pytest.mark.parametrize(
     "query",
-    [
-        b"\xff",
-        b"a=\xff",
-        b"a=%FF",
-        b"%ED%A0%80=1",
-        b"a=%00",
-        b"&" * 2000,
-        b"a=1&" * 70,
-        b"=",
-        b"a=b;c=d",
-        b"%",
-    ],
+    [b"\xff", b"a=\xff", b"a=%FF", b"%ED%A0%80=1", b"a=%00", b"&" * 2000, b"a=1&" * 70, b"=", b"a=b;c", b"%"],
 )
-@pytest.mark.parametrize("path", [b"/authorize", b"/sign-on", b"/end-session", b"/userinfo", b"/records"])
-def test_no_query_is_a_fault(server: AuthServer, path: bytes, query: bytes) -> None:
-    request = b"GET " + path + b"?" + query + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    status, _ = raw(server, request)
-    assert status < 500
+def test_no_query_is_a_fault(server: AuthServer, query: bytes) -> None:
+    for path in (b"/authorize", b"/sign-on", b"/end-session", b"/userinfo", b"/records"):
+        request = b"GET " + path + b"?" + query + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        status, _ = raw(server, request)
+        assert status < 500, path
 
 
 @pytest.mark.parametrize(

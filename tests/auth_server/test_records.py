@@ -87,11 +87,13 @@ def test_no_record_and_no_log_holds_a_secret(
 
 
 def test_what_is_printed_is_what_is_stored(
-    own_server: AuthServer, capsys: pytest.CaptureFixture[str]
+    own_server_on_each: AuthServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    the_whole_story(own_server, own_server.new_customer())
+    the_whole_story(own_server_on_each, own_server_on_each.new_customer())
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    stored = [{name: value for name, value in row.items() if name != "id"} for row in own_server.records()]
+    stored = [
+        {name: value for name, value in row.items() if name != "id"} for row in own_server_on_each.records()
+    ]
     assert lines == stored
     assert len({record["decision_id"] for record in stored}) == len(stored)
     assert {record["service"] for record in stored} == {"auth_server"}

@@ -88,11 +88,11 @@ def test_a_refresh_token_is_useless_to_another_client(server: AuthServer, custom
     assert tokens.refresh().status_code == 200
 
 
-def test_refresh_tokens_end_with_the_hours_of_the_sign_on(own_server: AuthServer) -> None:
-    tokens = own_server.sign_on(own_server.new_customer())
-    own_server.clock.forward(hours=11, minutes=59)
+def test_refresh_tokens_end_with_the_hours_of_the_sign_on(own_server_on_each: AuthServer) -> None:
+    tokens = own_server_on_each.sign_on(own_server_on_each.new_customer())
+    own_server_on_each.clock.forward(hours=11, minutes=59)
     assert tokens.refresh().status_code == 200
-    own_server.clock.forward(minutes=1)
+    own_server_on_each.clock.forward(minutes=1)
     assert refusal(tokens.refresh()) == (400, "invalid_grant")
 
 

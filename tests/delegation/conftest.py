@@ -5,11 +5,16 @@ from collections.abc import AsyncIterator, Iterator
 import httpx2
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from delegation.signing_key import SigningKey
 from tests.clock import SetClock
 from tests.issuer import TestIssuer
 from tests.jwks_server import JwksServer
+
+# How fast a machine is, is not what these tests are about.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture

@@ -182,7 +182,7 @@ async def test_an_answer_without_scope_means_the_scope_asked_for(
 ) -> None:
     endpoint.answer = JSONResponse({"access_token": "t", "token_type": "bearer", "expires_in": 10**9})
     issued = await client.exchange("s", ACCOUNT_API, Scope({"a"}))
-    assert issued.scope == {"a"}
+    assert issued.scope == Scope({"a"})
 
 
 async def test_an_issued_token_shows_nothing_of_itself(client: TokenExchangeClient) -> None:

@@ -106,10 +106,11 @@ def test_an_error_of_the_database_quotes_no_value(tmp_path: Path) -> None:
     table = record_table(metadata)
     engine = open_database(f"sqlite:///{tmp_path / 'test.db'}", tmp_path / "unused")
     record = Record(service="s", step=1, decision="deny", reason="a secret", operation="o")
-    with engine.connect() as connection, pytest.raises(IntegrityError) as error:
+    with engine.connect() as connection:
         metadata.create_all(connection)
         insert_record(connection, table, record)
-        insert_record(connection, table, record)
+        with pytest.raises(IntegrityError) as error:
+            insert_record(connection, table, record)
     assert "a secret" not in str(error.value)
     engine.dispose()
 

@@ -11,14 +11,12 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from hypothesis import given
-from hypothesis import strategies as st
 
 from delegation.bearer import InvalidToken
 from delegation.jwks import KeysUnavailable, RemoteKeySet
 from delegation.signing_key import SigningKey
 from delegation.token import AccessToken, Actor, DelegationToken
-from delegation.verification import TokenVerifier, key_id
+from delegation.verification import TokenVerifier
 from tests.clock import NOON, SetClock
 from tests.issuer import ACCOUNT_API, AGENT, CUSTOMER, TestIssuer
 from tests.jwks_server import JwksServer
@@ -52,6 +50,10 @@ def signed(issuer: TestIssuer, claims: str | None = None, **header: Any) -> str:
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     r, s = decode_dss_signature(key.sign(message.encode(), ec.ECDSA(hashes.SHA256())))
     return f"{message}.{encoded(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+
+def no_claim(name: str) -> dict[str, Any]:
+    return {name: None}
 
 
 async def test_a_delegation_token_becomes_a_type(issuer: TestIssuer, verifier: TokenVerifier) -> None:
@@ -111,7 +113,7 @@ async def test_a_token_is_refused_without_the_claim(
     issuer: TestIssuer, verifier: TokenVerifier, name: str
 ) -> None:
     with pytest.raises(InvalidToken):
-        await verifier.verify(issuer.mint(**{name: None}))
+        await verifier.verify(issuer.mint(**no_claim(name)))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,6 @@ async def test_a_token_is_refused_without_the_claim(
     [
         pytest.param({"iss": "http://localhost:8502/"}, id="the issuer with a slash"),
         pytest.param({"iss": "https://elsewhere.example"}, id="another issuer"),
-        pytest.param({"iss": ["http://localhost:8502"]}, id="a list for an issuer"),
         pytest.param({"aud": "https://elsewhere.example"}, id="another audience"),
         pytest.param({"aud": f"{ACCOUNT_API}/"}, id="the audience with a slash"),
         pytest.param({"aud": []}, id="an empty list of audiences"),
@@ -174,6 +175,12 @@ async def test_null_for_an_actor_is_no_way_to_be_without_one(
     for name in ("act", "may_act", "nbf"):
         with pytest.raises(InvalidToken):
             await verifier.verify(signed(issuer, encoded(content | {name: None})))
+
+
+async def test_a_list_of_issuers_is_refused(issuer: TestIssuer, verifier: TokenVerifier) -> None:
+    content = json.loads(base64.urlsafe_b64decode(payload(issuer) + "=="))
+    with pytest.raises(InvalidToken):
+        await verifier.verify(signed(issuer, encoded(content | {"iss": [issuer.issuer]})))
 
 
 async def test_a_chain_of_actors_is_bounded(issuer: TestIssuer, verifier: TokenVerifier) -> None:
@@ -292,30 +299,8 @@ async def test_a_verifier_cannot_be_told_to_take(
 
 
 async def test_a_refusal_quotes_nothing_of_the_token(issuer: TestIssuer, verifier: TokenVerifier) -> None:
-    for claims in ({"iss": "secret-value"}, {"aud": "secret-value"}, {"act": "secret-value"}):
+    wrong: list[dict[str, Any]] = [{name: "secret-value"} for name in ("iss", "aud", "act")]
+    for claims in wrong:
         with pytest.raises(InvalidToken) as refusal:
             await verifier.verify(issuer.mint(**claims))
         assert "secret-value" not in str(refusal.value)
-
-
-@given(st.text() | st.lists(st.text(), min_size=3, max_size=3).map(".".join))
-def test_whatever_is_sent_is_at_most_an_invalid_token(text: str) -> None:
-    with pytest.raises(InvalidToken):
-        key_id(text, ("ES256",))
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
-    lambda v: st.lists(v) | st.dictionaries(st.text(), v),
-)
-
-
-@given(st.dictionaries(st.sampled_from(["alg", "typ", "kid", "crit", "jwk", "b64", "zip"]), json_values))
-def test_whatever_the_header_says_is_at_most_an_invalid_token(header: dict[str, Any]) -> None:
-    token = f"{encoded(header)}.{encoded({})}.AAAA"
-    try:
-        kid = key_id(token, ("ES256",))
-    except InvalidToken:
-        return
-    assert header["alg"] == "ES256"
-    assert header["kid"] == kid

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -118,6 +119,7 @@ def new_visitor(
     for number, visitor in enumerate(visitors):
         if FAILED in request.node.stash:
             visitor.screenshot(f"failed-{request.node.name}-{number}")
+            print(f"Window {number} shows {urlsplit(visitor.page.url).path} after", visitor.complaints)
         visitor.page.context.close()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -18,12 +19,19 @@ _MISTAKE: Final = re.compile(
 
 
 class Visitor:
-    """One browser window."""
+    """One browser window. `complaints` are what its developer tools would show in red."""
 
     def __init__(self, page: Page, deployment: Deployment, seen: SecretsSeen) -> None:
         self.page = page
+        self.complaints: list[str] = []
         self._deployment = deployment
         self._seen = seen
+        page.on("pageerror", lambda error: self.complaints.append(f"script: {error.message}"))
+        page.on("requestfailed", lambda request: self._complain(request.url, request.failure))
+        page.on(
+            "response",
+            lambda answer: self._complain(answer.url, str(answer.status)) if answer.status >= 400 else None,
+        )
 
     def open(self, path: str = "/") -> None:
         """Open one of the banking app's pages."""
@@ -126,6 +134,10 @@ class Visitor:
             ".filter(part => part).map(part => part.scrollWidth - part.clientWidth)"
         )
         assert max(overflow) <= 0, f"{self.page.url} is {max(overflow)} pixels wider than the window"
+
+    def _complain(self, url: str, what: str | None) -> None:
+        # Only the path: the query of a callback is a secret.
+        self.complaints.append(f"{urlsplit(url).path}: {what}")
 
     def _input(self) -> Locator:
         return self.page.get_by_placeholder("Ask about your accounts")
