@@ -15,7 +15,7 @@ _TOKEN = re.compile(
     r"[^\s@]+@[^\s@]+"  # an e-mail address
     r"|\d+(?:[.,'/-]\d+)*"  # 1.250,50   2026-03-01   4001-01   12/03
     r"|(?:eur|usd|gbp|chf)(?=\d)"  # EUR50
-    r"|[^\W\d_]+(?:['&.-]?[^\W_]+)*"  # what's   twenty-five   M&S   amazon.com
+    r"|[^\W\d_]+(?:['&.-]?[^\W_]++)*+"  # what's   twenty-five   M&S   amazon.com
     r"|[€$£?!.,;:\"-]",
     re.IGNORECASE,
 )
@@ -53,6 +53,13 @@ class Sentence:
     def says(self, phrases: str) -> bool:
         """Tell whether a phrase of this group of `phrases.toml` occurs."""
         return self.find(phrases) is not None
+
+    def says_only(self, *groups: str) -> bool:
+        """Tell whether the sentence is made of phrases of these groups and of nothing else."""
+        left = self.text
+        for pattern in (pattern for group in groups for pattern in patterns(group)):
+            left = pattern.sub(" ", left)
+        return not left.strip()
 
     def find(self, phrases: str) -> re.Match[str] | None:
         """Return the first place of the first phrase of this group that occurs."""

@@ -12,7 +12,7 @@ from chatbot.offline_model.transfer_orders import Order, read_order
 
 def is_yes(sentence: Sentence) -> bool:
     """Tell whether the sentence is consent and nothing else."""
-    return sentence.says("answer.yes")
+    return sentence.says("answer.yes") and sentence.says_only("answer.yes", "answer.beside_yes")
 
 
 def is_cancel(sentence: Sentence) -> bool:

@@ -1,10 +1,12 @@
 """The offline model's own interface: the protocol, over HTTP, and that no sentence can upset it."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from importlib.resources import files
 from typing import Any
 
 import httpx2
@@ -26,6 +28,10 @@ from tests.serving import serve
 SYSTEM: ChatCompletionMessageParam = {"role": "system", "content": "Today is 2026-03-17 (Tuesday)."}
 OFFERED = [tool.as_param() for tool in TOOLS]
 TODAY = date(2026, 3, 17)
+PHRASES, REMARKS = (
+    files("chatbot.offline_model").joinpath(name).read_text("utf-8")
+    for name in ("phrases.toml", "remarks.toml")
+)
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +225,16 @@ def test_any_sentences_get_an_answer_or_a_valid_tool_call(sentences: list[str]) 
                 tool.arguments.model_validate_json(json.dumps(dict(call.arguments))).call()
 
 
+def test_no_repetition_keeps_the_model_busy() -> None:
+    words = sorted(set(re.findall(r"[^\W\d_]+|[|?!,.-]", (PHRASES + REMARKS).lower())))
+    texts = [f"{word} " * 80 + ending for word in words for ending in ("", "x", "no")]
+    texts += [f"{one} {other} " * 60 + "x" for one, other in zip(words, words[7:], strict=False)]
+    for text in texts:
+        begin = time.process_time()
+        answer_to(text)
+        assert time.process_time() - begin < 1, text
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -230,15 +246,23 @@ def test_any_sentences_get_an_answer_or_a_valid_tool_call(sentences: list[str]) 
         "in march and " * 150,
         "- " * 1000,
         "x" * 2000,
+        "x@" * 1000,
         "send to to to to " * 110,
         "how much did i spend on " * 80,
+        "please do it " * 150 + "x",
+        "hello " * 300 + "x",
+        "thanks for you for " * 100 + "x",
+        "did my " * 280,
+        "on my my my my " * 130,
     ],
     ids=lambda text: text[:12],
 )
 def test_the_longest_message_is_understood_in_reasonable_time(text: str) -> None:
     begin = time.process_time()
-    next_message(
-        read_transcript({"messages": [SYSTEM, {"role": "user", "content": text[:2000]}], "tools": OFFERED})
-    )
+    answer_to(text[:2000])
 
     assert time.process_time() - begin < 1
+
+
+def answer_to(text: str) -> object:
+    return next_message(read_transcript({"messages": asked(text), "tools": OFFERED}))

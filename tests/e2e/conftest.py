@@ -119,7 +119,8 @@ def new_visitor(
     for number, visitor in enumerate(visitors):
         if FAILED in request.node.stash:
             visitor.screenshot(f"failed-{request.node.name}-{number}")
-            print(f"Window {number} shows {urlsplit(visitor.page.url).path} after", visitor.complaints)
+            shown = f"{urlsplit(visitor.page.url).path} after {visitor.complaints}"
+            request.node.add_report_section("call", f"window {number}", shown)
         visitor.page.context.close()
 
 
