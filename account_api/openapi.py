@@ -5,20 +5,10 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from account_api.access import SECURITY_SCHEME
-from delegation.problem import MEDIA_TYPE
+from delegation.problem import MEDIA_TYPE, SCHEMA
 
 _RECORD_ID: Final = {
     "Record-Id": {"description": "Id of this decision's record.", "schema": {"type": "string"}},
-}
-_PROBLEM: Final = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-    },
 }
 _DESCRIPTIONS: Final = {
     400: "Two tokens, a token in the address, no Idempotency-Key, or a body that cannot be read",
@@ -53,7 +43,7 @@ class AccountApi(FastAPI):
         """Return the OpenAPI document."""
         document = super().openapi()
         components = document.setdefault("components", {})
-        components.setdefault("schemas", {})["Problem"] = _PROBLEM
+        components.setdefault("schemas", {})["Problem"] = SCHEMA
         components["securitySchemes"] = {
             SECURITY_SCHEME: {
                 "type": "http",

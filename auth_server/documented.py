@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from delegation.problem import MEDIA_TYPE
+from delegation.problem import MEDIA_TYPE, SCHEMA
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -18,23 +18,12 @@ _OAUTH_ERROR: Final = {
         }
     }
 }
-_PROBLEM_SCHEMA: Final = {
-    "type": "object",
-    "required": ["title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-    },
-}
 
 
 def problem(*statuses: int) -> Responses:
     """Return these statuses, each with a problem document (RFC 9457)."""
     return {
-        status: {"description": "Problem", "content": {MEDIA_TYPE: {"schema": _PROBLEM_SCHEMA}}}
-        for status in statuses
+        status: {"description": "Problem", "content": {MEDIA_TYPE: {"schema": SCHEMA}}} for status in statuses
     }
 
 
@@ -49,7 +38,7 @@ OAUTH: Final[Responses] = {
     503: {"description": "Cannot decide now", **_OAUTH_ERROR},
 }
 PROTECTED: Final[Responses] = problem(400, 401, 403, 503) | {
-    422: {"description": "A parameter is malformed", "content": {MEDIA_TYPE: {"schema": _PROBLEM_SCHEMA}}}
+    422: {"description": "A parameter is malformed", "content": {MEDIA_TYPE: {"schema": SCHEMA}}}
 }
 
 

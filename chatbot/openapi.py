@@ -3,22 +3,11 @@
 from typing import Any, Final
 
 from chatbot.events import Done, Failed, Step, Text
-from delegation.problem import MEDIA_TYPE
-
-_PROBLEM: Final = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-    },
-}
+from delegation.problem import MEDIA_TYPE, SCHEMA
 
 
 def _problem(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": SCHEMA}}}
 
 
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {

@@ -2,16 +2,12 @@
 
 from typing import Any, Final
 
+from delegation.problem import SCHEMA
 from gateway.policy import Operation, Policy
 
-_PROBLEM: Final = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
+_PROBLEM: Final = SCHEMA | {
+    "properties": SCHEMA["properties"]
+    | {
         "reason": {"type": "string"},
         "operation": {"type": ["string", "null"]},
         "decision_id": {"type": "string"},
