@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
-from sqlalchemy import Engine, insert, select
+from argon2 import PasswordHasher
+from sqlalchemy import insert, select
 
 from auth_server.app import create_app
-from auth_server.passwords import Passwords
+from auth_server.context import Context
 from auth_server.settings import Settings
 from auth_server.tables import RECORD, Customer
-from delegation.database import open_database
 from delegation.token_exchange import ACCESS_TOKEN_TYPE, GRANT_TYPE
 from tests.auth_server.browser import Browser, Page
 from tests.auth_server.client import RegisteredClient
@@ -35,7 +35,8 @@ BALANCE, TRANSACTIONS, TRANSFER = "account:read_balance", "account:read_transact
 GRANT_MANAGEMENT = "grant_management_query grant_management_revoke"
 ALL_SCOPES = f"openid profile {BALANCE} {TRANSACTIONS} {TRANSFER} {GRANT_MANAGEMENT}"
 PASSWORD = "correct horse battery staple"
-PASSWORD_HASH = Passwords().hash(PASSWORD)
+# As cheap as argon2 can be: it takes its costs from the hash, and hundreds of tests sign on.
+PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 _numbers = itertools.count(1)
 
 
@@ -89,7 +90,7 @@ class AuthServer:
     clock: SetClock
     app: RegisteredClient
     agent: RegisteredClient
-    engine: Engine
+    context: Context
     transport: httpx2.BaseTransport
 
     @property
@@ -102,12 +103,12 @@ class AuthServer:
     def new_customer(self) -> str:
         """Add a customer whom no other test knows; their password is PASSWORD."""
         sub = f"customer{next(_numbers)}@example.com"
-        with self.engine.begin() as connection:
+        with self.context.engine.begin() as connection:
             connection.execute(insert(Customer).values(sub=sub, name="Kim Test", password_hash=PASSWORD_HASH))
         return sub
 
     def rows(self, statement: Any) -> list[Any]:
-        with self.engine.begin() as connection:
+        with self.context.engine.begin() as connection:
             return list(connection.execute(statement).all())
 
     def records(self, **where: Any) -> list[dict[str, Any]]:
@@ -229,12 +230,11 @@ def running_server(
         agent_jwks_uri=agent_keys.jwks_uri,
         **{"demo_password": ""} | settings,
     )
-    with serve(create_app(configured, clock)) as url, httpx2.HTTPTransport() as transport:
-        engine = open_database(configured.database_url, data_dir / "auth_server.db")
+    application = create_app(configured, clock)
+    with serve(application) as url, httpx2.HTTPTransport(verify=False) as transport:
         http = httpx2.Client(base_url=url, transport=transport, timeout=20)
         app, agent = (
             RegisteredClient(client_id, keys.keys[0], configured.issuer, clock, http)
             for client_id, keys in (("banking-app", app_keys), (AGENT, agent_keys))
         )
-        yield AuthServer(url, configured, clock, app, agent, engine, transport)
-        engine.dispose()
+        yield AuthServer(url, configured, clock, app, agent, application.state.context, transport)

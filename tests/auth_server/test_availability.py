@@ -160,10 +160,8 @@ def test_what_has_expired_is_removed_and_the_rest_stays(own_server_on_each: Auth
 
     def purge_after(**time: float) -> dict[str, int]:
         own_server_on_each.clock.forward(**time)
-        context = create_app(own_server_on_each.settings, own_server_on_each.clock).state.context
-        with context.transaction() as db:
+        with own_server_on_each.context.transaction() as db:
             remove_expired(db, own_server_on_each.clock.now)
-        context.engine.dispose()
         return {
             table.__tablename__: own_server_on_each.rows(select(func.count()).select_from(table))[0][0]
             for table in tables

@@ -19,7 +19,7 @@ from tests.e2e.stack import NoStack, Stack
 from tests.e2e.visitor import Visitor
 
 TIMEOUT_MILLISECONDS = 20_000
-FAILED = pytest.StashKey[bool]()
+WINDOWS = pytest.StashKey[list[Visitor]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,9 +32,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """When a test fails, leave what its windows show among the screenshots, and say what went wrong in them."""
     report = yield
-    if report.failed:
-        item.stash[FAILED] = True
+    if report.failed and report.when == "call":
+        for number, visitor in enumerate(item.stash.get(WINDOWS, ())):
+            visitor.screenshot(f"failed-{item.name}-{number}")
+            shown = f"{urlsplit(visitor.page.url).path} after {visitor.complaints}"
+            report.sections.append((f"window {number}", shown))
     return report
 
 
@@ -102,11 +106,8 @@ def browser() -> Iterator[Browser]:
 def new_visitor(
     browser: Browser, deployment: Deployment, seen: SecretsSeen, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Visitor]]:
-    """Open windows, each with cookies of its own; the options are those of Playwright's `new_context`.
-
-    When the test fails, what each window shows is left among the screenshots.
-    """
-    visitors: list[Visitor] = []
+    """Open windows, each with cookies of its own; the options are those of Playwright's `new_context`."""
+    visitors = request.node.stash[WINDOWS] = []
 
     def open_window(**options: Any) -> Visitor:
         context = browser.new_context(**options)
@@ -116,11 +117,7 @@ def new_visitor(
 
     expect.set_options(timeout=TIMEOUT_MILLISECONDS)
     yield open_window
-    for number, visitor in enumerate(visitors):
-        if FAILED in request.node.stash:
-            visitor.screenshot(f"failed-{request.node.name}-{number}")
-            shown = f"{urlsplit(visitor.page.url).path} after {visitor.complaints}"
-            request.node.add_report_section("call", f"window {number}", shown)
+    for visitor in visitors:
         visitor.page.context.close()
 
 
