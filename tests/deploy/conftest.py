@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local_settings import SERVICES
+from tests.free_ports import free_ports
 
 _REPOSITORY = Path(__file__).parents[2]
 _WITHIN_SECONDS = 30.0
@@ -91,10 +92,7 @@ def listening(port: int) -> bool:
 
 def free_port_base() -> int:
     """A PORT_BASE whose five ports are free."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        base = min(int(listener.getsockname()[1]), 65_000)
-    return base if not any(listening(base + offset) for offset in range(len(SERVICES))) else free_port_base()
+    return free_ports(len(SERVICES))[0]
 
 
 @pytest.fixture

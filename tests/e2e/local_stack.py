@@ -16,6 +16,7 @@ from deploy.service_process import ServiceProcess
 from tests.e2e.deployment import ours
 from tests.e2e.stack import NoStack, Stack
 from tests.e2e.waiting import until
+from tests.free_ports import free_ports
 
 _READY_WITHIN_SECONDS = 60.0
 _END_WITHIN_SECONDS = 10.0
@@ -103,7 +104,7 @@ def own_stack() -> Iterator[Stack]:
     """Start a stack on free ports, its data in a temporary folder, and end it afterwards."""
     with ExitStack() as ending:
         data = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="delegation-bank-")))
-        stack = OwnStack(_free_ports(), data)
+        stack = OwnStack(dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True)), data)
         ending.callback(stack.stop, *SERVICES)
         stack.start(*SERVICES)
         yield stack
@@ -121,15 +122,6 @@ def running_demo() -> Stack:
         if caller.connect_ex(("127.0.0.1", port["banking_app"])) or not (data / "logs").is_dir():
             raise NoStack(f"no `make demo` with its data in {data} answers on port {port['banking_app']}")
     return DemoStack(port, data)
-
-
-def _free_ports() -> dict[str, int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in SERVICES]
-        for listener in sockets:
-            listener.bind(("127.0.0.1", 0))
-        numbers = [int(listener.getsockname()[1]) for listener in sockets]
-    return dict(zip(SERVICES, numbers, strict=True))
 
 
 def _this_machine() -> dict[str, str]:
