@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         expiry = asyncio.create_task(remove_expired_regularly(context))
         yield
         expiry.cancel()
-        with suppress(asyncio.CancelledError, SQLAlchemyError):
+        with suppress(asyncio.CancelledError):
             await expiry
         await http.aclose()
         context.engine.dispose()

@@ -14,7 +14,7 @@ from auth_server.authorization_server import ServerResponse, reason
 from auth_server.browser_session import current_session
 from auth_server.consent_page import agent_to_consent_to, consent_page
 from auth_server.context import Context, Form, InContext
-from auth_server.documented import PAGE
+from auth_server.documented import AUTHORIZATION_FORM, AUTHORIZATION_REQUEST, PAGE
 from auth_server.oauth_request import Parameters, ServerRequest, parse_parameters, query_string
 from auth_server.pages import error_page, sign_on_page
 from auth_server.tables import SignOnSession
@@ -23,7 +23,7 @@ from delegation.record import Decision
 router = APIRouter(tags=["sign-on"])
 
 
-@router.get("/authorize", responses=PAGE)
+@router.get("/authorize", responses=PAGE, openapi_extra=AUTHORIZATION_REQUEST)
 def authorize(request: Request, context: InContext) -> Response:
     """Begin a sign-on: answers with a page, or with a redirect to the client."""
     try:
@@ -33,7 +33,7 @@ def authorize(request: Request, context: InContext) -> Response:
     return _answer(context, request, parameters)
 
 
-@router.post("/authorize", responses=PAGE)
+@router.post("/authorize", responses=PAGE, openapi_extra=AUTHORIZATION_FORM)
 def authorize_by_form(request: Request, form: Form, context: InContext) -> Response:
     """Begin a sign-on, with the parameters in a form (OpenID Connect Core §3.1.2.1)."""
     return _answer(context, request, form)

@@ -13,7 +13,8 @@ from auth_server.browser_session import current_session
 from auth_server.consent_page import asked_scope, consent_page, requested_agent
 from auth_server.context import Context, Form, InContext
 from auth_server.delegation_grants import give_grant
-from auth_server.documented import PAGE
+from auth_server.documented import AUTHORIZATION_REQUEST, PAGE
+from auth_server.documented import form as form_of
 from auth_server.oauth_errors import InvalidTarget
 from auth_server.oauth_request import ServerRequest, parse_parameters, query_string
 from auth_server.pages import expired_form_page
@@ -24,7 +25,9 @@ router = APIRouter(tags=["sign-on"])
 _ALLOW = "allow:"
 
 
-@router.post("/consent", responses=PAGE)
+@router.post(
+    "/consent", responses=PAGE, openapi_extra=AUTHORIZATION_REQUEST | form_of("csrf", "sid", "decision")
+)
 def consent(request: Request, form: Form, context: InContext) -> Response:
     """Keep the customer's decision, and answer the authorization request in the query."""
     fields, query = dict(form), query_string(request)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from auth_server.authorization_server import AuthorizationServer
 from auth_server.browser_session import current_session, end_session, remove_session_cookie
 from auth_server.context import Context, Form, InContext
-from auth_server.documented import PAGE
+from auth_server.documented import LOGOUT_FORM, LOGOUT_REQUEST, PAGE
 from auth_server.oauth_request import Parameters, ServerRequest, parse_parameters, query_string
 from auth_server.pages import error_page, page
 from auth_server.tables import SignOnSession
@@ -36,7 +36,7 @@ class EndSessionEndpoint(AuthlibEndSessionEndpoint):
         return [ALGORITHM]
 
 
-@router.get("/end-session", responses=PAGE)
+@router.get("/end-session", responses=PAGE, openapi_extra=LOGOUT_REQUEST)
 def end_session_by_link(request: Request, context: InContext) -> Response:
     """Sign the customer out; ask first, unless the app proves with an ID token that it may."""
     try:
@@ -48,7 +48,7 @@ def end_session_by_link(request: Request, context: InContext) -> Response:
     return _answer(context, request, parameters, confirmed=False)
 
 
-@router.post("/end-session", responses=PAGE)
+@router.post("/end-session", responses=PAGE, openapi_extra=LOGOUT_FORM)
 def end_session_by_form(request: Request, form: Form, context: InContext) -> Response:
     """Sign the customer out, from an app's form or from our own question."""
     confirmed = context.csrf.is_own_form(request, dict(form))

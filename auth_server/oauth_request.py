@@ -12,6 +12,7 @@ from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oauth2.rfc6749.requests import OAuth2Payload
 from fastapi import Request
 from sqlalchemy.orm import Session
+from starlette.requests import ClientDisconnect
 
 from auth_server.clients import Client
 from auth_server.oauth_errors import InvalidClient
@@ -120,8 +121,11 @@ async def form_parameters(request: Request) -> list[tuple[str, str]]:
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
         raise InvalidRequestError(f"Send the parameters as {_FORM}.")
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_FORM_BYTES:
-            raise Problem(413, f"Send {_MAX_FORM_BYTES} bytes at most.")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _MAX_FORM_BYTES:
+                raise Problem(413, f"Send {_MAX_FORM_BYTES} bytes at most.")
+    except ClientDisconnect as error:  # unhandled, it would fill the log with whoever hangs up
+        raise InvalidRequestError("The request is not whole.") from error
     return parse_parameters(body.decode("latin-1"))

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from auth_server.audit import record
 from auth_server.browser_session import begin_session, set_session_cookie
 from auth_server.context import Context, Form, InContext
-from auth_server.documented import PAGE
+from auth_server.documented import AUTHORIZATION_REQUEST, PAGE
+from auth_server.documented import form as form_of
 from auth_server.oauth_request import query_string
 from auth_server.pages import expired_form_page, sign_on_page
 from auth_server.passwords import forget_failures, seconds_to_wait
@@ -22,13 +23,17 @@ _MAX_USERNAME = 254
 _MAX_PASSWORD = 1024
 
 
-@router.get("/sign-on", responses=PAGE)
+@router.get("/sign-on", responses=PAGE, openapi_extra=AUTHORIZATION_REQUEST)
 def sign_on_again(request: Request) -> Response:
     """Lead whoever reloads the page back to the authorization request that it belongs to."""
     return RedirectResponse(f"/authorize?{query_string(request)}", 303)
 
 
-@router.post("/sign-on", responses=PAGE)
+@router.post(
+    "/sign-on",
+    responses=PAGE,
+    openapi_extra=AUTHORIZATION_REQUEST | form_of("csrf", "username", "password"),
+)
 def sign_on(request: Request, form: Form, context: InContext) -> Response:
     """Check the password, and go on with the authorization request in the query."""
     fields, query = dict(form), query_string(request)

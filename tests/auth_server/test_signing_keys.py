@@ -125,11 +125,8 @@ def test_the_command_rotates_the_key_of_the_running_server(
 
 
 def test_the_command_says_how_it_is_used() -> None:
-    for arguments, word in ((["--help"], "rotate-key"), (["rotate-key", "--help"], "DATA_DIR")):
-        done = subprocess.run(
-            [sys.executable, "-m", "auth_server", *arguments], capture_output=True, text=True, check=True
-        )
-        assert word in done.stdout
+    command = [sys.executable, "-m", "auth_server", "rotate-key", "--help"]
+    assert "DATA_DIR" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_the_command_names_a_setting_that_is_wrong() -> None:

@@ -29,14 +29,20 @@ def issuer() -> Iterator[TestIssuer]:
         yield serving
 
 
-@pytest.fixture
-def source() -> Iterator[JwksServer]:
-    """A `jwks_uri` of this test's own, with one key."""
-    with JwksServer([SigningKey.generate()]).serving() as serving:
+@pytest.fixture(scope="session")
+def served_source() -> Iterator[JwksServer]:
+    with JwksServer().serving() as serving:
         yield serving
+
+
+@pytest.fixture
+def source(served_source: JwksServer) -> JwksServer:
+    """A `jwks_uri` with one key that nobody has asked for yet."""
+    served_source.keys, served_source.broken, served_source.fetches = [SigningKey.generate()], None, 0
+    return served_source
 
 
 @pytest_asyncio.fixture
 async def http() -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(verify=False) as client:  # no certificates to load: all is on localhost
         yield client

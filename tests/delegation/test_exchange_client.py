@@ -44,12 +44,19 @@ class TokenEndpoint:
         return JSONResponse(body | {"scope": form.get("scope", "all")})
 
 
-@pytest.fixture
-def endpoint() -> Iterator[TokenEndpoint]:
+@pytest.fixture(scope="module")
+def served_endpoint() -> Iterator[TokenEndpoint]:
     noted = TokenEndpoint()
     with serve(Starlette(routes=[Route("/token", noted.__call__, methods=["POST"])])) as url:
         noted.url = f"{url}/token"
         yield noted
+
+
+@pytest.fixture
+def endpoint(served_endpoint: TokenEndpoint) -> TokenEndpoint:
+    """The token endpoint, with nothing noted yet."""
+    served_endpoint.forms, served_endpoint.headers, served_endpoint.answer = [], [], None
+    return served_endpoint
 
 
 @pytest.fixture

@@ -32,10 +32,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """When a test fails, leave what its windows show among the screenshots, and say what went wrong in them."""
+    """When a test fails, leave what its windows show among the screenshots, and say what went wrong."""
     report = yield
     if report.failed and report.when == "call":
-        for number, visitor in enumerate(item.stash.get(WINDOWS, ())):
+        visitors = item.stash.get(WINDOWS, [])
+        for number, visitor in enumerate(visitors):
             visitor.screenshot(f"failed-{item.name}-{number}")
             shown = f"{urlsplit(visitor.page.url).path} after {visitor.complaints}"
             report.sections.append((f"window {number}", shown))
