@@ -11,9 +11,7 @@ _FIRST, _LAST = 20_000, 31_000
 def free_ports(count: int) -> list[int]:
     """Return consecutive ports of which nothing listens on any."""
     while True:
-        base = random.randrange(
-            _FIRST, _LAST
-        )
+        base = random.randrange(_FIRST, _LAST)
         ports = list(range(base, base + count))
         if all(_is_free(port) for port in ports):
             return ports
