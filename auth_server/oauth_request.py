@@ -60,11 +60,6 @@ class ServerRequest(OAuth2Request):
         self.principal: AccessToken | None = None
 
     @property
-    def args(self) -> dict[str, str]:
-        """Return the parameters, each once."""
-        return self.payload.data
-
-    @property
     def form(self) -> dict[str, str]:
         """Return the parameters, each once."""
         return self.payload.data

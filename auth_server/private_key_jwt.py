@@ -36,11 +36,7 @@ class PrivateKeyJwt:
         keys: each client's published keys.
     """
 
-    def __init__(
-        self,
-        issuer: str,
-        keys: Mapping[str, RemoteKeySet],
-    ) -> None:
+    def __init__(self, issuer: str, keys: Mapping[str, RemoteKeySet]) -> None:
         self._issuer = issuer
         self._keys = keys
 

@@ -45,7 +45,7 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
             UnauthorizedClientError: it is no agent.
             InvalidRequestError: a parameter or a token is missing, malformed, expired or revoked.
             InvalidTarget: not exactly one resource is named.
-            InvalidScopeError: the scope is missing or malformed.
+            InvalidScopeError: no scope is named.
         """
         agent = self.authenticate_token_endpoint_client()
         if not isinstance(agent, Agent) or not agent.check_grant_type(self.GRANT_TYPE):
@@ -133,12 +133,9 @@ def requested_scope(scope: str | None) -> Scope:
     """Return the scope asked for.
 
     Raises:
-        InvalidScopeError: none is asked for (RFC 6749 §3.3 lets a server insist), or it is malformed.
+        InvalidScopeError: none is asked for (RFC 6749 §3.3 lets a server insist).
     """
-    try:
-        requested = Scope.parse(scope or "")
-    except ValueError as error:
-        raise InvalidScopeError("the scope is malformed") from error
+    requested = Scope.parse(scope or "")
     if not requested:
         raise InvalidScopeError("say which scope this one operation needs")
     return requested

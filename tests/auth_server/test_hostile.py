@@ -107,6 +107,18 @@ def test_a_body_that_is_too_long_is_413_also_when_it_does_not_say_so(server: Aut
     assert response.status_code == 413
 
 
+def test_who_hangs_up_in_the_middle_leaves_nothing_in_the_log(
+    server: AuthServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = urlsplit(server.url)
+    head = b"POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(head + b"Content-Type: application/x-www-form-urlencoded\r\n\r\na=")
+    for _ in range(20):
+        assert server.http.get("/healthz").status_code == 200
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize("path", ["/sign-on", "/consent", "/authorize", "/end-session"])
 def test_a_page_answers_a_bad_form_with_a_page(server: AuthServer, path: str) -> None:
     for body in (b"\xff", b"a=1&a=2"):

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import docker
@@ -28,6 +29,8 @@ PUBLISHED = ("banking_app", "auth_server", "gateway")
 
 _READY_WITHIN_SECONDS = 90.0
 _END_WITHIN_SECONDS = 10
+_TENTATIVE = 0x40
+"""The flag of an IPv6 address that is still being checked for duplicates (RFC 4862 §5.4)."""
 
 
 class ComposeStack(Stack):
@@ -42,6 +45,7 @@ class ComposeStack(Stack):
     def stop(self, *services: str) -> None:
         for service in services:
             self._container[service].stop(timeout=_END_WITHIN_SECONDS)
+        _until_interfaces_are_settled()
 
     def kill(self, service: str) -> None:
         self._container[service].kill("SIGKILL")
@@ -52,6 +56,7 @@ class ComposeStack(Stack):
             self._container[service].start()
         for service in services:
             until(partial(self._is_ready, service), f"{service} is ready", _READY_WITHIN_SECONDS)
+        _until_interfaces_are_settled()
 
     def output(self, service: str) -> str:
         return self._container[service].logs().decode(errors="replace")
@@ -107,6 +112,20 @@ def _containers(project: str, ending: ExitStack) -> dict[str, Container]:
             "--build --wait; another project is named by COMPOSE_PROJECT_NAME"
         )
     return {service: by_service[service] for service in SERVICES}
+
+
+def _until_interfaces_are_settled() -> None:
+    """Wait until no interface of this machine is about to change.
+
+    A container's end and start change them, and Chromium drops what it is loading when that happens.
+    """
+    addresses = Path("/proc/net/if_inet6")
+
+    def tentative() -> bool:
+        return any(int(line.split()[4], 16) & _TENTATIVE for line in addresses.read_text().splitlines())
+
+    if addresses.exists():
+        until(lambda: not tentative(), "every address of this machine is in use")
 
 
 def _published_address(container: Container) -> str:
