@@ -19,7 +19,7 @@ class SigningKey:
 
     def __init__(self, private_key: ec.EllipticCurvePrivateKey) -> None:
         # Parsed once: reading a PEM for every signature is two orders of magnitude slower.
-        self._private_key = private_key
+        self.private_key = private_key
         jwk = ECKey.import_key(self._pem())
         self.kid: str = jwk.thumbprint()
         self.public_jwk: dict[str, Any] = {
@@ -60,14 +60,14 @@ class SigningKey:
 
     def sign(self, claims: Mapping[str, Any], typ: str) -> str:
         """Return the claims as a signed JWT with this `typ`."""
-        return jwt.encode(dict(claims), self._private_key, ALGORITHM, headers={"typ": typ, "kid": self.kid})
+        return jwt.encode(dict(claims), self.private_key, ALGORITHM, headers={"typ": typ, "kid": self.kid})
 
     def as_joserfc(self) -> ECKey:
         """Return the private key in the form that Authlib hands to joserfc."""
         return ECKey.import_key(self._pem(), {"kid": self.kid})
 
     def _pem(self) -> bytes:
-        return self._private_key.private_bytes(
+        return self.private_key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
 

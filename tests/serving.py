@@ -10,15 +10,15 @@ import uvicorn
 
 
 @contextmanager
-def serve(app: Any, port: int = 0) -> Iterator[str]:
-    """Serve `app` on 127.0.0.1 and give its base address; `port` 0 takes a free one.
+def serve(app: Any, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
+    """Serve `app` on `host` and give its base address; `port` 0 takes a free one.
 
     Raises:
         RuntimeError: the application did not start.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    listener.bind((host, port))
     started = threading.Event()
     server = _Server(
         started, uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
@@ -29,7 +29,7 @@ def serve(app: Any, port: int = 0) -> Iterator[str]:
     if not server.started:
         raise RuntimeError("the application did not start; see its log above")
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(10)

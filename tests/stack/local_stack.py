@@ -13,9 +13,9 @@ from pathlib import Path
 from deploy.instance import DATA
 from deploy.local_settings import SERVICES, port_base, ports, process_environment, settings
 from deploy.service_process import ServiceProcess
-from tests.e2e.deployment import ours
-from tests.e2e.stack import NoStack, Stack
-from tests.e2e.waiting import until
+from tests.stack.deployment import ours
+from tests.stack.stack import NoStack, Stack
+from tests.stack.waiting import until
 from tests.free_ports import free_ports
 
 _READY_WITHIN_SECONDS = 60.0

@@ -19,12 +19,12 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from tests.e2e.agent import Agent
-from tests.e2e.banking_app import BankingApp
-from tests.e2e.deployment import READ_BALANCE, SAM, TRANSFER, Deployment
-from tests.e2e.ledger import ledger
-from tests.e2e.secrets_seen import Secret, Token
-from tests.e2e.stack import Stack
+from tests.stack.agent import Agent
+from tests.stack.banking_app import BankingApp
+from tests.stack.deployment import READ_BALANCE, SAM, TRANSFER, Deployment
+from tests.stack.ledger import ledger
+from tests.stack.secrets_seen import Secret, Token
+from tests.stack.stack import Stack
 
 KEYS = 100
 CLIENTS = 200

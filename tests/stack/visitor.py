@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.chromium import RESULTS
-from tests.e2e.deployment import Deployment
-from tests.e2e.secrets_seen import SecretsSeen
+from tests.stack.chromium import RESULTS
+from tests.stack.deployment import Deployment
+from tests.stack.secrets_seen import SecretsSeen
 
 _STEPS: Final = 6
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")

@@ -12,13 +12,13 @@ import pytest
 from playwright.sync_api import expect
 
 from deploy.local_settings import SERVICES
-from tests.e2e.agent import Agent
-from tests.e2e.banking_app import BankingApp
-from tests.e2e.deployment import ALEX, MARIA, READ_BALANCE, READ_TRANSACTIONS, Deployment
-from tests.e2e.secrets_seen import Secret, Token
-from tests.e2e.stack import Stack
-from tests.e2e.visitor import Visitor
-from tests.e2e.waiting import until
+from tests.stack.agent import Agent
+from tests.stack.banking_app import BankingApp
+from tests.stack.deployment import ALEX, MARIA, READ_BALANCE, READ_TRANSACTIONS, Deployment
+from tests.stack.secrets_seen import Secret, Token
+from tests.stack.stack import Stack
+from tests.stack.visitor import Visitor
+from tests.stack.waiting import until
 
 ANSWERS_WITHIN_SECONDS = 15.0
 RECOVERS_WITHIN_SECONDS = 60.0

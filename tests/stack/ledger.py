@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from tests.e2e.stack import Stack
+from tests.stack.stack import Stack
 
 _READ: Final = """
 import json, os, sys

@@ -12,10 +12,10 @@ from docker.errors import DockerException
 from docker.models.containers import Container
 
 from deploy.local_settings import SERVICES
-from tests.e2e.deployment import ours
-from tests.e2e.stack import NoStack, Stack
-from tests.e2e.tunnel import tunnel
-from tests.e2e.waiting import until
+from tests.stack.deployment import ours
+from tests.stack.stack import NoStack, Stack
+from tests.stack.tunnel import tunnel
+from tests.stack.waiting import until
 
 PORT = {
     "banking_app": 8501,

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.agent import Agent
-from tests.e2e.banking_app import BankingApp
-from tests.e2e.deployment import MARIA, READ_BALANCE, READ_TRANSACTIONS, TRANSFER, Deployment
-from tests.e2e.secrets_seen import Token
+from tests.stack.agent import Agent
+from tests.stack.banking_app import BankingApp
+from tests.stack.deployment import MARIA, READ_BALANCE, READ_TRANSACTIONS, TRANSFER, Deployment
+from tests.stack.secrets_seen import Token
 
 JOSE = Path(__file__).parent / "jose"
 

@@ -5,8 +5,8 @@ import httpx2
 from delegation.client_assertion import assertion_parameters
 from delegation.signing_key import SigningKey
 from delegation.token_exchange import ACCESS_TOKEN_TYPE, GRANT_TYPE
-from tests.e2e.deployment import Deployment
-from tests.e2e.secrets_seen import SecretsSeen, Token
+from tests.stack.deployment import Deployment
+from tests.stack.secrets_seen import SecretsSeen, Token
 
 
 class Agent:

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.e2e.agent import Agent
-from tests.e2e.banking_app import BankingApp
-from tests.e2e.deployment import MARIA, READ_BALANCE, READ_TRANSACTIONS, TRANSFER, Deployment
+from tests.stack.agent import Agent
+from tests.stack.banking_app import BankingApp
+from tests.stack.deployment import MARIA, READ_BALANCE, READ_TRANSACTIONS, TRANSFER, Deployment
 
 CHECKS = (
     "not_a_server_error",

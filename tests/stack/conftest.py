@@ -8,15 +8,15 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.agent import Agent
-from tests.e2e.banking_app import BankingApp
-from tests.e2e.choosing import chosen_stack
-from tests.e2e.chromium import chromium, chromium_path
-from tests.e2e.compose_stack import ComposeStack
-from tests.e2e.deployment import Deployment
-from tests.e2e.secrets_seen import SecretsSeen
-from tests.e2e.stack import NoStack, Stack
-from tests.e2e.visitor import Visitor
+from tests.stack.agent import Agent
+from tests.stack.banking_app import BankingApp
+from tests.stack.choosing import chosen_stack
+from tests.stack.chromium import chromium, chromium_path
+from tests.stack.compose_stack import ComposeStack
+from tests.stack.deployment import Deployment
+from tests.stack.secrets_seen import SecretsSeen
+from tests.stack.stack import NoStack, Stack
+from tests.stack.visitor import Visitor
 
 TIMEOUT_MILLISECONDS = 20_000
 WINDOWS = pytest.StashKey[list[Visitor]]()

@@ -5,12 +5,12 @@ import secrets
 import httpx2
 from playwright.sync_api import expect
 
-from tests.e2e.agent import Agent
-from tests.e2e.banking_app import BankingApp, authorization_response
-from tests.e2e.deployment import ALEX, READ_BALANCE, SAM, Deployment
-from tests.e2e.secrets_seen import Secret
-from tests.e2e.stack import Stack
-from tests.e2e.visitor import Visitor
+from tests.stack.agent import Agent
+from tests.stack.banking_app import BankingApp, authorization_response
+from tests.stack.deployment import ALEX, READ_BALANCE, SAM, Deployment
+from tests.stack.secrets_seen import Secret
+from tests.stack.stack import Stack
+from tests.stack.visitor import Visitor
 
 
 def kept_state(

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import httpx2
 import pytest
 
-from tests.e2e.agent import Agent
-from tests.e2e.banking_app import BankingApp
-from tests.e2e.deployment import MARIA, READ_BALANCE, READ_TRANSACTIONS, TRANSFER, Deployment
-from tests.e2e.secrets_seen import Secret, Token
+from tests.stack.agent import Agent
+from tests.stack.banking_app import BankingApp
+from tests.stack.deployment import MARIA, READ_BALANCE, READ_TRANSACTIONS, TRANSFER, Deployment
+from tests.stack.secrets_seen import Secret, Token
 
 ACCOUNT = "4002-01"
 OTHERS_ACCOUNT = "4001-01"

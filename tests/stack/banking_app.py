@@ -10,9 +10,9 @@ import httpx2
 
 from delegation.client_assertion import assertion_parameters
 from delegation.signing_key import SigningKey
-from tests.e2e.deployment import Deployment
-from tests.e2e.forms import only_form
-from tests.e2e.secrets_seen import SecretsSeen, Token
+from tests.stack.deployment import Deployment
+from tests.stack.forms import only_form
+from tests.stack.secrets_seen import SecretsSeen, Token
 
 _REDIRECTS = frozenset({302, 303})
 

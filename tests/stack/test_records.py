@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from deploy.local_settings import SERVICES
-from tests.e2e.deployment import ALEX, READ_BALANCE, READ_TRANSACTIONS, Deployment
-from tests.e2e.secrets_seen import ENCODED_TOKEN, SecretsSeen
-from tests.e2e.stack import Stack
-from tests.e2e.visitor import Visitor
-from tests.e2e.waiting import until
+from tests.stack.deployment import ALEX, READ_BALANCE, READ_TRANSACTIONS, Deployment
+from tests.stack.secrets_seen import ENCODED_TOKEN, SecretsSeen
+from tests.stack.stack import Stack
+from tests.stack.visitor import Visitor
+from tests.stack.waiting import until
 
 QUESTION = "How much money is on my savings account, please?"
 STEPS = {"banking_app": {2}, "chatbot": {2, 3}, "auth_server": {1, 3, 4}, "gateway": {5}, "account_api": {6}}

@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from tests.e2e.compose_stack import compose_stack
-from tests.e2e.local_stack import own_stack, running_demo
-from tests.e2e.stack import NoStack, Stack
+from tests.stack.compose_stack import compose_stack
+from tests.stack.local_stack import own_stack, running_demo
+from tests.stack.stack import NoStack, Stack
 
 
 @contextmanager

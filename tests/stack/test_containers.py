@@ -6,7 +6,7 @@ Issue 2, point 4, on Compose.
 import pytest
 
 from deploy.local_settings import SERVICES
-from tests.e2e.compose_stack import PORT, PUBLISHED, ComposeStack
+from tests.stack.compose_stack import PORT, PUBLISHED, ComposeStack
 
 CONNECT = """
 import socket, sys

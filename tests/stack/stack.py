@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from delegation.signing_key import SigningKey
 from deploy.local_settings import SERVICES
-from tests.e2e.deployment import Deployment
+from tests.stack.deployment import Deployment
 
 _PRINT_CLIENT_KEY: Final = """
 import os, pathlib

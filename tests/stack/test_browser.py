@@ -10,10 +10,10 @@ import httpx2
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.banking_app import BankingApp
-from tests.e2e.deployment import ALEX, READ_BALANCE, READ_TRANSACTIONS, TRANSFER, Deployment
-from tests.e2e.secrets_seen import Secret
-from tests.e2e.visitor import Answer, Visitor
+from tests.stack.banking_app import BankingApp
+from tests.stack.deployment import ALEX, READ_BALANCE, READ_TRANSACTIONS, TRANSFER, Deployment
+from tests.stack.secrets_seen import Secret
+from tests.stack.visitor import Answer, Visitor
 
 NewVisitor = Callable[..., Visitor]
 BALANCE_QUESTION = "What is my balance?"

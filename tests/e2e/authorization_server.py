@@ -1,0 +1,319 @@
+"""The authorization server under test, as the checks see it."""
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from delegation.token_exchange import GRANT_TYPE
+from tests.e2e.minting import Minter
+from tests.e2e.oauth_client import OAuthClient, changed
+from tests.e2e.sign_on import AuthorizationRequest, Browser, response_parameters, sign_on
+from tests.e2e.target_file import ActorTokenFile, SubjectTokenFile, TargetFile, secret
+from tests.e2e.verdict import Failed, UnsoundRun
+from tests.e2e.wire import Answer, Fields, Wire
+
+_RENEW_AFTER_SECONDS: Final = 60.0
+_COMMAND_SECONDS: Final = 60
+OTHER_AGENT: Final = "https://other-agent.example.net"
+"""An agent that nobody knows, for tokens that are minted in its name."""
+ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"
+
+
+class AuthorizationServer:
+    """Token requests, and the tokens of the legitimate exchange. `clients` are by their names in the target file."""
+
+    def __init__(
+        self,
+        file: TargetFile,
+        wire: Wire,
+        clients: Mapping[str, OAuthClient],
+        minter: Minter | None,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        assert file.authorization_server and file.exchange and file.subject_token
+        self.section = file.authorization_server
+        self.exchange_section = file.exchange
+        self.clients = clients
+        self.agent = clients["agent"]
+        self.issuer = self.section.issuer
+        self._file = file
+        self._wire = wire
+        self._minter = minter
+        self._environment = environment
+        self._metadata: dict[str, Any] | None = None
+        self._held: dict[str, tuple[float, str]] = {}
+        self._signed_on: dict[str, SignedOn] = {}
+
+    @property
+    def metadata_url(self) -> str:
+        """Return where the metadata is found (RFC 8414 §3, or OpenID Connect Discovery §4)."""
+        return self.section.metadata_url or f"{self.issuer}/.well-known/openid-configuration"
+
+    def metadata(self) -> dict[str, Any]:
+        """Return the metadata; empty for a server that the target file says has none."""
+        if self._metadata is None:
+            self._metadata = {}
+            if "metadata" not in self._file.not_offered:
+                self._metadata = self._wire.get(self.metadata_url).json()
+        return self._metadata
+
+    def endpoint(self, name: str) -> str:
+        """Return the address of `token_endpoint` or another: the target file's, else the metadata's.
+
+        Raises:
+            UnsoundRun: neither names it.
+        """
+        address = getattr(self.section, name, None) or self.metadata().get(name)
+        if not isinstance(address, str) or not address:
+            raise UnsoundRun(
+                f"neither the target file nor the metadata at {self.metadata_url} names the {name}"
+            )
+        return address
+
+    def token(self, form: Fields, client: OAuthClient | None, headers: Fields = ()) -> Answer:
+        """Send a token request; `client` authenticates it, None sends it without authentication."""
+        return self.post("token_endpoint", form, client, headers)
+
+    def post(self, endpoint: str, form: Fields, client: OAuthClient | None, headers: Fields = ()) -> Answer:
+        """Send a form to an endpoint."""
+        parameters, fields = client.credentials() if client else ([], [])
+        return self._wire.post_form(self.endpoint(endpoint), [*form, *parameters], [*headers, *fields])
+
+    def exchange(self, client: OAuthClient | None = None, **changes: str | list[str] | None) -> Answer:
+        """Send the legitimate exchange with some parameters changed: None leaves one out, a list repeats it."""
+        return self.token(self.exchange_form(**changes), client or self.agent)
+
+    def exchange_form(self, **changes: str | list[str] | None) -> list[tuple[str, str]]:
+        """Return the parameters of the legitimate exchange, some of them changed."""
+        section, subject = self.exchange_section, self._file.subject_token
+        assert subject
+        form = [("grant_type", GRANT_TYPE)]
+        if "subject_token" not in changes:
+            form.append(("subject_token", self.subject_token()))
+        form.append(("subject_token_type", subject.type))
+        if self._file.actor_token:
+            if "actor_token" not in changes:
+                form.append(("actor_token", self.actor_token()))
+            form.append(("actor_token_type", self._file.actor_token.type))
+        if section.target:
+            form.append((section.target_parameter, section.target))
+        if section.scope:
+            form.append(("scope", section.scope))
+        return changed(form, **changes)
+
+    def delegation_token(self, scope: str | None = None) -> str:
+        """Return what the legitimate exchange yields.
+
+        Raises:
+            Failed: it was refused.
+        """
+        answer = self.exchange(**({"scope": scope} if scope else {}))
+        return issued(answer, "the legitimate exchange")
+
+    def subject_token(self, scope: str | None = None) -> str:
+        """Return the subject token of the legitimate exchange, no older than a minute.
+
+        `scope` narrows it where the source can do that (sign-on).
+        """
+        subject = self._file.subject_token
+        assert subject
+        wanted = scope or subject.scope
+        return self._hold(f"subject {wanted}", lambda: self._subject_token(subject, wanted))
+
+    def mint_subject_token(self, **changes: Any) -> str:
+        """Mint a subject token like the legitimate one, with some claims changed; None leaves one out."""
+        assert self._minter and self._file.subject_token
+        subject = self._file.subject_token
+        default = {
+            "sub": self._file.sign_on.customer if self._file.sign_on else "customer@example.com",
+            "aud": subject.resource or self.agent.client_id,
+            "client_id": self.clients["app"].client_id if "app" in self.clients else self.agent.client_id,
+            "scope": subject.scope,
+            "may_act": {"sub": self.agent.client_id},
+        }
+        return self._minter.mint(default | subject.claims | changes)
+
+    def actor_token(self) -> str:
+        """Return the agent's own token, no older than a minute."""
+        section = self._file.actor_token
+        assert section
+        return self._hold("actor", lambda: self._actor_token(section, self.agent))
+
+    def other_actor_token(self) -> str:
+        """Return a good actor token of another agent than ours."""
+        if "other_agent" in self.clients:
+            section = self._file.actor_token
+            assert section
+            return self._actor_token(section, self.clients["other_agent"])
+        assert self._minter
+        claims = {"sub": OTHER_AGENT, "client_id": OTHER_AGENT, "aud": self.issuer}
+        return self._minter.mint(claims | {"scope": self.exchange_section.scope})
+
+    def introspect(self, token: str, client: OAuthClient | None = None) -> Answer:
+        """Introspect a token as the agent, or as another client (RFC 7662 §2.1)."""
+        return self.post("introspection_endpoint", [("token", token)], client or self.agent)
+
+    def revoke(self, token: str, client: OAuthClient | None = None) -> Answer:
+        """Revoke a token as the agent, or as another client (RFC 7009 §2.1)."""
+        return self.post("revocation_endpoint", [("token", token)], client or self.agent)
+
+    def sign_on(self, customer: str = "", allow: Fields | None = None) -> "SignedOn":
+        """Sign a customer on in a browser of their own. `allow` are the boxes ticked at the consent; None: all."""
+        section = self._file.sign_on
+        assert section
+        request = self.authorization_request()
+        browser = Browser(self._wire)
+        answer = self.send_authorization_request(browser, request, customer or section.customer, allow)
+        return self.redeem(browser, request, response_parameters(answer))
+
+    def authorization_request(self) -> AuthorizationRequest:
+        """Make the app's authorization request."""
+        section, subject = self._file.sign_on, self._file.subject_token
+        assert section and subject
+        resources = [one for one in (subject.resource, section.app_resource) if one]
+        if self.section.own_interfaces:
+            resources.append(self.issuer)
+        app = self.clients["app"].client_id
+        return AuthorizationRequest.make(app, section.redirect_uri, section.scope, resources)
+
+    def send_authorization_request(
+        self, browser: Browser, request: AuthorizationRequest, customer: str = "", allow: Fields | None = None
+    ) -> Answer:
+        """Take a customer through the pages; return the redirect to the client."""
+        section = self._file.sign_on
+        assert section
+        password = secret(section.password_env, self._environment, "the customers' password")
+        url = request.url(self.endpoint("authorization_endpoint"))
+        return sign_on(browser, url, request.redirect_uri, customer or section.customer, password, allow)
+
+    def redeem(
+        self, browser: Browser, request: AuthorizationRequest, response: Mapping[str, str]
+    ) -> "SignedOn":
+        """Exchange the code of an authorization response.
+
+        Raises:
+            UnsoundRun: the code is missing or refused.
+        """
+        answer = self.token(self.code_form(request, response), self.clients["app"])
+        if not answer.is_success or "access_token" not in answer.json():
+            raise UnsoundRun(f"sign-on failed: the authorization code was refused with {answer}")
+        return SignedOn(self, browser, answer.json())
+
+    def code_form(
+        self, request: AuthorizationRequest, response: Mapping[str, str], **changes: str | None
+    ) -> list[tuple[str, str]]:
+        """Return the parameters with which the app redeems a code."""
+        section = self._file.sign_on
+        assert section
+        if "code" not in response:
+            raise UnsoundRun(f"sign-on failed: the client got no code but {response.get('error', 'nothing')}")
+        form = [
+            ("grant_type", "authorization_code"),
+            ("code", response["code"]),
+            ("redirect_uri", request.redirect_uri),
+            ("code_verifier", request.code_verifier),
+        ]
+        if section.app_resource:
+            form.append(("resource", section.app_resource))
+        return changed(form, **changes)
+
+    def _subject_token(self, section: SubjectTokenFile, scope: str) -> str:
+        match section.source:
+            case "sign_on":
+                signed_on = self._signed_on.get("customer") or self.sign_on()
+                self._signed_on["customer"] = signed_on
+                return signed_on.token_for(section.resource, scope)
+            case "mint":
+                return self.mint_subject_token(scope=scope or None)
+            case "client_credentials":
+                return self._client_credentials(self.clients[section.client], scope, section.resource)
+        return self._given(section)
+
+    def _actor_token(self, section: ActorTokenFile, client: OAuthClient) -> str:
+        if section.source == "client_credentials":
+            return self._client_credentials(client, section.scope, None)
+        return self._given(section)
+
+    def _client_credentials(self, client: OAuthClient, scope: str, resource: str | None) -> str:
+        form = [("grant_type", "client_credentials")]
+        form += [("scope", scope)] if scope else []
+        form += [("resource", resource)] if resource else []
+        return _legitimate(self.token(form, client), f"the client credentials grant of {client.client_id}")
+
+    def _given(self, section: SubjectTokenFile | ActorTokenFile) -> str:
+        if section.source == "environment":
+            assert section.token_env
+            return secret(section.token_env, self._environment, "a token")
+        try:
+            ran = subprocess.run(
+                section.command,
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=_COMMAND_SECONDS,
+                env=dict(self._environment),
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise UnsoundRun(f"{section.command[0]} gave no token: {error}") from error
+        return ran.stdout.strip()
+
+    def _hold(self, name: str, get: Any) -> str:
+        now = time.monotonic()
+        at, token = self._held.get(name, (0.0, ""))
+        if not token or now - at > _RENEW_AFTER_SECONDS:
+            token = get()
+            self._held[name] = now, token
+        return token
+
+
+class SignedOn:
+    """A customer who is signed on: the browser, and what the app has of it."""
+
+    def __init__(self, server: AuthorizationServer, browser: Browser, first: dict[str, Any]) -> None:
+        self._server = server
+        self.browser = browser
+        self.access_token: str = first["access_token"]
+        self.id_token: str = first.get("id_token", "")
+        self.refresh_token: str = first.get("refresh_token", "")
+
+    def token_for(self, resource: str | None, scope: str = "") -> str:
+        """Return an access token for a resource, with a narrower scope if asked; the refresh token is replaced.
+
+        Raises:
+            UnsoundRun: it was refused.
+        """
+        answer = self.refresh(resource, scope)
+        if not answer.is_success:
+            raise UnsoundRun(f"sign-on failed: the app was refused a token for {resource}: {answer}")
+        token: str = answer.json()["access_token"]
+        return token
+
+    def refresh(self, resource: str | None, scope: str = "") -> Answer:
+        """Ask for a token for a resource."""
+        form = [("grant_type", "refresh_token"), ("refresh_token", self.refresh_token)]
+        form += [("resource", resource)] if resource else []
+        form += [("scope", scope)] if scope else []
+        answer = self._server.token(form, self._server.clients["app"])
+        self.refresh_token = answer.json().get("refresh_token", self.refresh_token)
+        return answer
+
+
+def issued(answer: Answer, what: str) -> str:
+    """Return the access token of a successful answer.
+
+    Raises:
+        Failed: it has none.
+    """
+    token = answer.json().get("access_token")
+    if not answer.is_success or not isinstance(token, str):
+        raise Failed(f"{what} to yield a token", str(answer))
+    return token
+
+
+def _legitimate(answer: Answer, what: str) -> str:
+    try:
+        return issued(answer, what)
+    except Failed as failed:
+        raise UnsoundRun(f"{what} yields no token: {failed.actual}") from failed

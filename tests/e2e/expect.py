@@ -1,0 +1,93 @@
+"""What a check expects of answers. A wrong error code is noted, and does not end the check."""
+
+from typing import Any, Final
+
+from tests.e2e.verdict import Failed
+from tests.e2e.wire import Answer
+
+_REFUSALS: Final = range(400, 500)
+
+
+class Expectations:
+    """The expectations of one check, and the refusals whose error code was another than the text names."""
+
+    def __init__(self) -> None:
+        self.wrong_codes: list[Failed] = []
+
+    def refused(
+        self, answer: Answer, what: str, error: str | tuple[str, ...] = (), status: int = 400
+    ) -> None:
+        """Expect that the authorization server refuses (RFC 6749 §5.2); `what` says what was sent.
+
+        Args:
+            answer: the answer.
+            what: what had to be refused, for the report.
+            error: the error code that the text names, or several that it allows; empty: any.
+            status: the status that goes with it.
+
+        Raises:
+            Failed: it was accepted, or the server broke down over it.
+        """
+        codes = (error,) if isinstance(error, str) else error
+        wanted = f"{what} to be refused" + (f" as {' or '.join(codes)}" if codes else "")
+        if answer.status not in _REFUSALS or "access_token" in answer.json():
+            raise Failed(wanted, str(answer))
+        if codes and (answer.json().get("error") not in codes or answer.status != status):
+            self.wrong_codes.append(Failed(f"{wanted} ({status})", str(answer)))
+
+    def denied(self, answer: Answer, what: str, status: int | tuple[int, ...] = 401, error: str = "") -> None:
+        """Expect that a protected resource refuses (RFC 6750 §3.1).
+
+        Args:
+            answer: the answer.
+            what: what had to be refused, for the report.
+            status: the status that the text names, or several that it allows.
+            error: the error code in `WWW-Authenticate` that goes with it; empty: any or none.
+
+        Raises:
+            Failed: it was served, or the resource broke down over it.
+        """
+        statuses = (status,) if isinstance(status, int) else status
+        wanted = f"{what} to be refused with {' or '.join(map(str, statuses))} {error}".rstrip()
+        if answer.status not in _REFUSALS:
+            raise Failed(wanted, str(answer))
+        if answer.status not in statuses or (error and challenge(answer).get("error") != error):
+            self.wrong_codes.append(Failed(wanted, str(answer)))
+
+    def accepted(self, answer: Answer, what: str) -> None:
+        """Expect success.
+
+        Raises:
+            Failed: the answer is no success.
+        """
+        self.that(what, "to be accepted", str(answer), holds=answer.is_success)
+
+    def that(self, what: str, expected: str, actual: Any, *, holds: bool) -> None:
+        """Expect a fact.
+
+        Raises:
+            Failed: it does not hold.
+        """
+        if not holds:
+            raise Failed(f"{what} {expected}", str(actual))
+
+
+def challenge(answer: Answer) -> dict[str, str]:
+    """Return the parameters of the answer's Bearer challenge (RFC 9110 §11.6.1), its scheme as `scheme`."""
+    for value in answer.headers.get_list("WWW-Authenticate"):
+        scheme, _, rest = value.strip().partition(" ")
+        if scheme.lower() == "bearer":
+            return {"scheme": scheme} | dict(_parameters(rest))
+    return {}
+
+
+def _parameters(text: str) -> list[tuple[str, str]]:
+    found = []
+    while "=" in text:
+        name, _, text = text.strip(" ,").partition("=")
+        if text.startswith('"'):
+            value, _, text = text[1:].partition('"')
+        else:
+            value, _, text = text.partition(",")
+        found.append((name.strip().lower(), value.strip()))
+    return found

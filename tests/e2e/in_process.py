@@ -1,0 +1,204 @@
+"""Our own stack in this very process: real services, real HTTP on the loopback, ready in a second or two.
+
+What stands here and not in a running stack: a second agent, a gateway that cannot reach its issuer's keys, a look
+at what reaches the account API, and places where a twin can put a flaw.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+from argon2 import PasswordHasher
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+import account_api.app
+import account_api.settings
+import auth_server.app
+import auth_server.settings
+import gateway.app
+import gateway.settings
+from auth_server.clients import Client
+from auth_server.context import Context
+from auth_server.tables import Customer, IssuedToken
+from delegation.clock import utc_now
+from tests.e2e.jws import KeyPair
+from tests.e2e.observer import headers_of
+from tests.e2e.target import Target, live_target
+from tests.e2e.target_file import read_target_file
+from tests.free_ports import free_ports
+from tests.serving import serve
+
+TARGET_FILE: Final = Path(__file__).with_name("targets") / "delegation-bank.toml"
+AGENT: Final = "https://bank-agent.example.com"
+OTHER_AGENT: Final = "https://card-agent.example.com"
+_PASSWORD: Final = "correct horse battery staple"
+_NOBODY_LISTENS: Final = "http://127.0.0.1:9/jwks"
+
+Wrap = Callable[[ASGIApp], ASGIApp]
+
+
+class Layered:
+    """An application that another can be laid around, while it is served."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._outermost = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the connection to the outermost layer."""
+        await self._outermost(scope, receive, send)
+
+    @contextmanager
+    def inside(self, wrap: Wrap) -> Iterator[None]:
+        """Lay a layer around the application, for a while."""
+        self._outermost = wrap(self._app)
+        try:
+            yield
+        finally:
+            self._outermost = self._app
+
+
+class SeenBackend:
+    """Remembers which headers reached the account API last."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._last: list[tuple[str, str]] = []
+
+    def last_headers(self) -> list[tuple[str, str]]:
+        """Return the headers of the last request that arrived, names in lower case."""
+        return self._last
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Note the headers and pass the request on."""
+        if scope["type"] == "http":
+            self._last = headers_of(scope)
+        await self._app(scope, receive, send)
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """The stack: its applications, where they are, and what a twin may need of them."""
+
+    auth_server: Layered
+    gateway: Layered
+    account_api: Layered
+    context: Context
+    keys: dict[str, KeyPair]
+    """The private keys of the clients `agent`, `app` and `other_agent`."""
+    backend: SeenBackend
+    environment: dict[str, str] = field(repr=False)
+
+    def sign(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
+        """Sign as the authorization server does, and know the token as issued."""
+        current = self.context.server.tokens.keys.current()
+        token = KeyPair(current.private_key).sign(header, claims)
+        jti, sub = claims.get("jti"), claims.get("sub")
+        if isinstance(jti, str) and isinstance(sub, str):
+            row = IssuedToken(jti=jti, sub=sub, client_id=AGENT, expires_at=utc_now().replace(year=2100))
+            with self.context.transaction() as db:
+                db.add(row)
+        return token
+
+    @contextmanager
+    def target(self) -> Iterator[Target]:
+        """Give the stack as a target, described by the same file as the running one."""
+        file = read_target_file(TARGET_FILE, self.environment)
+        agent = file.clients["agent"]
+        other = agent.model_copy(update={"client_id": OTHER_AGENT, "key_env": "OTHER_AGENT_KEY"})
+        file = file.model_copy(update={"clients": file.clients | {"other_agent": other}})
+        with live_target(file, self.environment, self.backend, self.sign) as target:
+            yield target
+
+
+@contextmanager
+def in_process() -> Iterator[InProcess]:
+    """Start the stack, its data in a temporary folder, and end it afterwards."""
+    with ExitStack() as ending:
+        data = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="delegation-bank-")))
+        keys = {name: KeyPair() for name in ("agent", "app", "other_agent")}
+        jwks = ending.enter_context(serve(_jwks_of(keys)))
+        port, gateway_port = free_ports(2)
+        issuer = f"http://127.0.0.1:{port}"
+        server, context = _auth_server(data, issuer, jwks)
+        ending.enter_context(serve(server, port))
+        api = Layered(_account_api(data, issuer))
+        backend = SeenBackend(api)
+        api_url = ending.enter_context(serve(backend))
+        gateway_url = f"http://127.0.0.1:{gateway_port}"
+        door = Layered(_gateway(issuer, f"{issuer}/jwks", api_url, gateway_url))
+        ending.enter_context(serve(door, gateway_port))
+        keyless = _gateway(issuer, _NOBODY_LISTENS, api_url, gateway_url)
+        environment = {
+            "AUTH_SERVER_URL": issuer,
+            "GATEWAY_URL": gateway_url,
+            "KEYLESS_GATEWAY_URL": ending.enter_context(serve(keyless)),
+            "CUSTOMER_PASSWORD": _PASSWORD,
+            **{f"{name.upper()}_KEY": _pem(key) for name, key in keys.items()},
+        }
+        yield InProcess(server, door, api, context, keys, backend, environment)
+
+
+def _jwks_of(keys: dict[str, KeyPair]) -> Starlette:
+    async def jwks(request: Request) -> JSONResponse:
+        return JSONResponse({"keys": [keys[request.path_params["name"]].public_jwk]})
+
+    return Starlette(routes=[Route("/{name}", jwks)])
+
+
+def _auth_server(data: Path, issuer: str, jwks: str) -> tuple[Layered, Context]:
+    settings = auth_server.settings.Settings(
+        issuer=issuer,
+        data_dir=data / "auth_server",
+        demo_password="",
+        banking_app_jwks_uri=f"{jwks}/app",
+        agent_jwks_uri=f"{jwks}/agent",
+    )
+    known = auth_server.app.registered_clients
+
+    def with_another_agent(settings: auth_server.settings.Settings) -> dict[str, Client]:
+        clients = known(settings)
+        agent = clients[settings.agent_id]
+        other = replace(agent, client_id=OTHER_AGENT, name="Card Assistant", jwks_uri=f"{jwks}/other_agent")
+        return clients | {OTHER_AGENT: other}
+
+    with patch.object(auth_server.app, "registered_clients", with_another_agent):
+        app = auth_server.app.create_app(settings)
+    context: Context = app.state.context
+    # As cheap as argon2 can be: it takes its costs from the hash, and every run signs on several times.
+    password_hash = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(_PASSWORD)
+    with context.transaction() as db:
+        for name in ("customer", "maria", "sam"):
+            db.add(Customer(sub=f"{name}@example.com", name=name.title(), password_hash=password_hash))
+    return Layered(app), context
+
+
+def _account_api(data: Path, issuer: str) -> ASGIApp:
+    settings = account_api.settings.Settings(
+        issuer=issuer, jwks_uri=f"{issuer}/jwks", data_dir=data / "account_api"
+    )
+    return account_api.app.create_app(settings)
+
+
+def _gateway(issuer: str, jwks_uri: str, upstream: str, url: str) -> ASGIApp:
+    return gateway.app.create_app(
+        gateway.settings.Settings(
+            issuer=issuer,
+            jwks_uri=jwks_uri,
+            upstream_url=upstream,
+            resource_metadata_url=f"{url}/.well-known/oauth-protected-resource",
+        )
+    )
+
+
+def _pem(key: KeyPair) -> str:
+    return key.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

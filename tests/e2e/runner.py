@@ -1,0 +1,124 @@
+"""Runs the checks on a target, one after the other, each with a verdict."""
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import tests.e2e.checks  # noqa: F401 - registers every check
+from tests.e2e.check import CHECKS
+from tests.e2e.rules import Rule, rules
+from tests.e2e.target import Target
+from tests.e2e.target_file import TargetFile
+from tests.e2e.verdict import Failed, NotRun, Result, Verdict
+from tests.e2e.wire import TransportFault
+
+Progress = Callable[[Result], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of a whole run. Times are aware UTC, `seconds` is how long it took."""
+
+    target: TargetFile
+    results: tuple[Result, ...]
+    began_at: datetime
+    seconds: float
+
+    def of(self, *verdicts: Verdict) -> list[Result]:
+        """Return the results with one of these verdicts."""
+        return [result for result in self.results if result.verdict in verdicts]
+
+    @property
+    def unsound(self) -> list[Result]:
+        """Return the rules at which the target gave no usable answer: of them nothing is known."""
+        return [result for result in self.results if result.unsound]
+
+    @property
+    def broken(self) -> list[Result]:
+        """Return the rules that do not hold, those apart that the target file says do not."""
+        return [result for result in self.results if result.broken and not result.expected_failure]
+
+    @property
+    def stale(self) -> list[Result]:
+        """Return the rules that the target file says fail, and that were tried and hold."""
+        return [r for r in self.results if r.expected_failure and r.verdict is Verdict.PASS]
+
+    def exit_status(self, *, profile: bool = True) -> int:
+        """Return 2 if the run is unsound, 1 if a rule is broken or an expected failure did not happen, else 0.
+
+        A SHOULD that is broken is reported and does not fail the run; a profile rule does, unless `profile` is off.
+        """
+        if self.unsound:
+            return 2
+        failing = {"MUST", "profile"} if profile else {"MUST"}
+        return 1 if self.stale or any(result.rule.kind in failing for result in self.broken) else 0
+
+
+def selected(only: Collection[str] = ()) -> list[Rule]:
+    """Return the rules to run: all, or those whose id is named or begins with what is named (`TX`, `RS-5`).
+
+    Raises:
+        ValueError: a name fits no rule.
+    """
+    for name in only:
+        if not any(rule_id.startswith(name.upper()) for rule_id in rules()):
+            raise ValueError(f"no rule begins with {name}; --list shows them all")
+    wanted = tuple(name.upper() for name in only)
+    return [rule for rule in rules().values() if not wanted or rule.id.startswith(wanted)]
+
+
+def run(target: Target, chosen: Iterable[Rule], progress: Progress = lambda _result: None) -> Run:
+    """Run the checks of the chosen rules on a target that is prepared."""
+    began_at, began = datetime.now(UTC), time.monotonic()
+    results = []
+    for rule in chosen:
+        result = replace(try_rule(target, rule), expected_failure=_expected_failure(target.file, rule))
+        progress(result)
+        results.append(result)
+    return Run(target.file, tuple(results), began_at, time.monotonic() - began)
+
+
+def try_rule(target: Target, rule: Rule) -> Result:
+    """Try one rule."""
+    reason = _not_applicable(target.file, rule)
+    if reason:
+        return Result(rule=rule, verdict=Verdict.NOT_APPLICABLE, reason=reason)
+    reason = rule.untested or next(filter(None, map(target.lacks, rule.needs)), "")
+    if reason:
+        return Result(rule=rule, verdict=Verdict.NOT_RUN, reason=reason)
+    target.begin_check()
+    began = time.monotonic()
+    result = _tried(target, rule)
+    return replace(result, seconds=time.monotonic() - began, evidence=tuple(target.wire.evidence))
+
+
+def _tried(target: Target, rule: Rule) -> Result:
+    try:
+        CHECKS[rule.id](target)
+    except NotRun as missing:
+        return Result(rule=rule, verdict=Verdict.NOT_RUN, reason=str(missing))
+    except Failed as failed:
+        return Result(rule=rule, verdict=Verdict.FAIL, expected=failed.expected, actual=failed.actual)
+    except TransportFault as fault:
+        return Result(
+            rule=rule, verdict=Verdict.FAIL, expected="an HTTP answer", actual=str(fault), unsound=True
+        )
+    wrong = target.expect.wrong_codes
+    if wrong:
+        return Result(
+            rule=rule, verdict=Verdict.WRONG_CODE, expected=wrong[0].expected, actual=wrong[0].actual
+        )
+    return Result(rule=rule, verdict=Verdict.PASS)
+
+
+def _not_applicable(file: TargetFile, rule: Rule) -> str:
+    if rule.target == "resource" and file.resource is None:
+        return "The target file describes no resource."
+    if rule.target == "authorization server" and file.authorization_server is None:
+        return "The target file describes no authorization server."
+    return next((file.not_offered[name] for name in rule.features if name in file.not_offered), "")
+
+
+def _expected_failure(file: TargetFile, rule: Rule) -> str:
+    return next((one.reason for one in file.expected_failures if one.rule == rule.id), "")

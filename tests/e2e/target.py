@@ -1,0 +1,181 @@
+"""The target under test, alive: what a check is given."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+from tests.e2e.authorization_server import AuthorizationServer, issued
+from tests.e2e.expect import Expectations
+from tests.e2e.key_server import KeyServer, serving_keys
+from tests.e2e.minting import Minter, MintingProgram, Sign, private_key
+from tests.e2e.oauth_client import OAuthClient
+from tests.e2e.observer import serving_backend
+from tests.e2e.jws import KeyPair
+from tests.e2e.resource import Backend, Resource
+from tests.e2e.rules import Need
+from tests.e2e.target_file import TargetFile, secret
+from tests.e2e.verdict import Failed, UnsoundRun
+from tests.e2e.wire import TransportFault, Wire
+
+
+class Target:
+    """The two parties under test, the wire to them, and the expectations of the check that runs now."""
+
+    def __init__(
+        self,
+        file: TargetFile,
+        wire: Wire,
+        authorization_server: AuthorizationServer | None,
+        resource: Resource | None,
+        key_server: KeyServer | None = None,
+    ) -> None:
+        self.file = file
+        self.wire = wire
+        self.expect = Expectations()
+        self.key_server = key_server
+        self._authorization_server = authorization_server
+        self._resource = resource
+
+    @property
+    def authorization_server(self) -> AuthorizationServer:
+        """Return the authorization server; checks of rules for one run only where there is one."""
+        assert self._authorization_server
+        return self._authorization_server
+
+    @property
+    def resource(self) -> Resource:
+        """Return the resource; checks of rules for one run only where there is one."""
+        assert self._resource
+        return self._resource
+
+    def begin_check(self) -> None:
+        """Forget what the check before has seen."""
+        self.expect = Expectations()
+        self.wire.forget()
+
+    def lacks(self, need: Need) -> str:
+        """Return why the suite was not given this, and how to give it; empty if it was."""
+        file = self.file
+        minting, signs_on = file.minting, file.sign_on is not None
+        mints = minting is not None and minting.access_tokens
+        exchanges = file.authorization_server is not None
+        given: dict[Need, tuple[bool, str]] = {
+            "app": ("app" in file.clients, "another client than the agent: [clients.app]"),
+            "sign_on": (signs_on, "a way to sign a customer on: [sign_on]"),
+            "minting": (
+                minting is not None and minting.subject_tokens,
+                "subject tokens of any form: [minting] with subject_tokens = true",
+            ),
+            "resource_minting": (mints, "tokens of any form that the resource trusts: [minting]"),
+            "resource_token": (mints or exchanges, "a good token: [minting], or [authorization_server]"),
+            "issued_tokens": (
+                mints or exchanges,
+                "subject and actor tokens: [authorization_server], or [minting]",
+            ),
+            "id_token": (mints or signs_on, "an ID token: [sign_on], or [minting]"),
+            "other_actor_token": (
+                "other_agent" in file.clients or (minting is not None and minting.subject_tokens),
+                "an actor token of another agent: [clients.other_agent], or [minting] with subject_tokens = true",
+            ),
+            "keyless_instance": (
+                file.resource is not None and file.resource.keyless_url is not None,
+                "an instance of the resource that cannot reach its issuer's keys: resource.keyless_url",
+            ),
+            "observed_backend": (
+                self._resource is not None and self._resource.backend is not None,
+                "a look at what reaches the backend: [backend]",
+            ),
+        }
+        has, how = given[need]
+        return "" if has else f"It takes {how}."
+
+    def prepare(self) -> None:
+        """Make the legitimate exchange and the legitimate call: what is wrong with one flaw must be right without.
+
+        Raises:
+            UnsoundRun: one of them is refused, or gets no usable answer.
+        """
+        try:
+            if self._authorization_server:
+                answer = self._authorization_server.exchange()
+                issued(answer, "the legitimate exchange")
+            if self._resource and not self.lacks("resource_token"):
+                answer = self._resource.call(self._resource.read, self._resource.token())
+                self.expect.accepted(answer, "the legitimate call")
+        except TransportFault as fault:
+            raise UnsoundRun(str(fault)) from fault
+        except Failed as failed:
+            raise UnsoundRun(
+                f"no rule can be judged: expected {failed.expected}, got {failed.actual}"
+            ) from failed
+
+
+@contextmanager
+def live_target(
+    file: TargetFile,
+    environment: Mapping[str, str] = os.environ,
+    backend: Backend | None = None,
+    sign: Sign | None = None,
+) -> Iterator[Target]:
+    """Give the target that a file describes; what the suite serves for it ends with it.
+
+    `backend` and `sign` take the place of what the file says of `[backend]` and `[minting]`, for a target that
+    runs in this very process.
+
+    Raises:
+        UnsoundRun: a secret is missing or wrong, or a program or address of the file cannot be used.
+    """
+    with ExitStack() as ending:
+        wire = Wire(
+            timeout_seconds=file.timeout_seconds,
+            requests_per_second=file.requests_per_second,
+            verify=file.verify_tls,
+        )
+        ending.callback(wire.close)
+        minter, key_server = _minter(file, environment, sign, ending)
+        if file.backend:
+            backend = ending.enter_context(serving_backend(file.backend.listen))
+        server = None
+        if file.authorization_server:
+            server = AuthorizationServer(file, wire, _clients(file, environment), minter, environment)
+        resource = Resource(file, wire, minter, server, backend) if file.resource else None
+        yield Target(file, wire, server, resource, key_server)
+
+
+def _clients(file: TargetFile, environment: Mapping[str, str]) -> dict[str, OAuthClient]:
+    assert file.authorization_server
+    clients = {}
+    for name, client in file.clients.items():
+        key, shared = None, ""
+        if client.key_env:
+            pem = secret(client.key_env, environment, f"the private key of clients.{name}, in PEM")
+            key = private_key(pem, client.key_env)
+        elif client.secret_env:
+            shared = secret(client.secret_env, environment, f"the secret of clients.{name}")
+        audience = client.assertion_audience or file.authorization_server.issuer
+        clients[name] = OAuthClient(client.client_id, client.authentication, audience, key, shared)
+    return clients
+
+
+def _minter(
+    file: TargetFile, environment: Mapping[str, str], sign: Sign | None, ending: ExitStack
+) -> tuple[Minter | None, KeyServer | None]:
+    section = file.minting
+    if section is None:
+        return None, None
+    issuer = section.issuer or (file.authorization_server.issuer if file.authorization_server else "")
+    if not issuer:
+        raise UnsoundRun("minting.issuer is missing: the issuer that the resource trusts")
+    if sign:
+        return Minter(sign, issuer), None
+    if section.command:
+        program = MintingProgram(section.command, environment)
+        ending.callback(program.close)
+        return Minter(program, issuer), None
+    key = KeyPair()
+    if section.key_env:
+        key = private_key(secret(section.key_env, environment, "the minting key, in PEM"), section.key_env)
+    key_server = None
+    if section.jwks_listen:
+        key_server = ending.enter_context(serving_keys(section.jwks_listen, key))
+    return Minter(key.sign, issuer), key_server
