@@ -22,7 +22,10 @@ ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"
 
 
 class AuthorizationServer:
-    """Token requests, and the tokens of the legitimate exchange. `clients` are by their names in the target file."""
+    """Token requests, and the tokens of the legitimate exchange.
+
+    `clients` are by their names in the target file.
+    """
 
     def __init__(
         self,
@@ -32,7 +35,9 @@ class AuthorizationServer:
         minter: Minter | None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
-        assert file.authorization_server and file.exchange and file.subject_token
+        assert file.authorization_server
+        assert file.exchange
+        assert file.subject_token
         self.section = file.authorization_server
         self.exchange_section = file.exchange
         self.clients = clients
@@ -82,7 +87,7 @@ class AuthorizationServer:
         return self._wire.post_form(self.endpoint(endpoint), [*form, *parameters], [*headers, *fields])
 
     def exchange(self, client: OAuthClient | None = None, **changes: str | list[str] | None) -> Answer:
-        """Send the legitimate exchange with some parameters changed: None leaves one out, a list repeats it."""
+        """Send the legitimate exchange, some parameters changed: None leaves one out, a list repeats it."""
         return self.token(self.exchange_form(**changes), client or self.agent)
 
     def exchange_form(self, **changes: str | list[str] | None) -> list[tuple[str, str]]:
@@ -109,7 +114,7 @@ class AuthorizationServer:
         Raises:
             Failed: it was refused.
         """
-        answer = self.exchange(**({"scope": scope} if scope else {}))
+        answer = self.exchange(scope=scope) if scope else self.exchange()
         return issued(answer, "the legitimate exchange")
 
     def subject_token(self, scope: str | None = None) -> str:
@@ -124,7 +129,8 @@ class AuthorizationServer:
 
     def mint_subject_token(self, **changes: Any) -> str:
         """Mint a subject token like the legitimate one, with some claims changed; None leaves one out."""
-        assert self._minter and self._file.subject_token
+        assert self._minter
+        assert self._file.subject_token
         subject = self._file.subject_token
         default = {
             "sub": self._file.sign_on.customer if self._file.sign_on else "customer@example.com",
@@ -160,7 +166,7 @@ class AuthorizationServer:
         return self.post("revocation_endpoint", [("token", token)], client or self.agent)
 
     def sign_on(self, customer: str = "", allow: Fields | None = None) -> "SignedOn":
-        """Sign a customer on in a browser of their own. `allow` are the boxes ticked at the consent; None: all."""
+        """Sign a customer on in a browser of their own; `allow` are the boxes to tick at the consent, None all."""
         section = self._file.sign_on
         assert section
         request = self.authorization_request()
@@ -171,7 +177,8 @@ class AuthorizationServer:
     def authorization_request(self) -> AuthorizationRequest:
         """Make the app's authorization request."""
         section, subject = self._file.sign_on, self._file.subject_token
-        assert section and subject
+        assert section
+        assert subject
         resources = [one for one in (subject.resource, section.app_resource) if one]
         if self.section.own_interfaces:
             resources.append(self.issuer)
@@ -279,7 +286,7 @@ class SignedOn:
         self.refresh_token: str = first.get("refresh_token", "")
 
     def token_for(self, resource: str | None, scope: str = "") -> str:
-        """Return an access token for a resource, with a narrower scope if asked; the refresh token is replaced.
+        """Return an access token for a resource, with a narrower scope if asked.
 
         Raises:
             UnsoundRun: it was refused.

@@ -18,7 +18,7 @@ CHECKS: Final[dict[str, Check]] = {}
 
 
 def check(rule_id: str) -> Callable[[Check], Check]:
-    """Register a function as the check of a rule. Its docstring says what it tries, and what it leaves untried.
+    """Register a function as the check of a rule. Its docstring says what it tries and what not.
 
     Raises:
         ValueError: there is no such rule, or it has a check already.

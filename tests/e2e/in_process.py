@@ -1,7 +1,7 @@
 """Our own stack in this very process: real services, real HTTP on the loopback, ready in a second or two.
 
-What stands here and not in a running stack: a second agent, a gateway that cannot reach its issuer's keys, a look
-at what reaches the account API, and places where a twin can put a flaw.
+What stands here and not in a running stack: a second agent, a gateway that cannot reach its issuer's keys, a
+look at what reaches the account API, and places where a twin can put a flaw.
 """
 
 import tempfile
@@ -26,7 +26,7 @@ import auth_server.app
 import auth_server.settings
 import gateway.app
 import gateway.settings
-from auth_server.clients import Client
+from auth_server.clients import Client, registered_clients
 from auth_server.context import Context
 from auth_server.tables import Customer, IssuedToken
 from delegation.clock import utc_now
@@ -163,7 +163,7 @@ def _auth_server(data: Path, issuer: str, jwks: str) -> tuple[Layered, Context]:
         banking_app_jwks_uri=f"{jwks}/app",
         agent_jwks_uri=f"{jwks}/agent",
     )
-    known = auth_server.app.registered_clients
+    known = registered_clients
 
     def with_another_agent(settings: auth_server.settings.Settings) -> dict[str, Client]:
         clients = known(settings)

@@ -78,7 +78,8 @@ class MintingProgram:
         Raises:
             UnsoundRun: the program has ended, or answers something else.
         """
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         try:
             self._process.stdin.write(json.dumps({"header": header, "claims": claims}) + "\n")
             self._process.stdin.flush()

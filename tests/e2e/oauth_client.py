@@ -1,4 +1,4 @@
-"""A client of the authorization server under test, and how it authenticates (RFC 6749 §2.3, RFC 7523 §2.2)."""
+"""A client of the authorization server under test: how it authenticates (RFC 6749 §2.3, RFC 7523 §2.2)."""
 
 import base64
 import time

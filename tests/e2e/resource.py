@@ -66,7 +66,7 @@ class Resource:
         return self._wire.send(operation.method, address, [*fields, *headers], content)
 
     def token(self, scope: str | None = None) -> str:
-        """Return a good token for an operation's scope, by default that of `read`: minted if possible, else exchanged."""
+        """Return a good token for a scope, by default that of `read`: minted if possible, else exchanged."""
         wanted = self.read.scope if scope is None else scope
         if self._minter and self._file.minting and self._file.minting.access_tokens:
             return self.mint(scope=wanted)
@@ -74,12 +74,12 @@ class Resource:
         return self._authorization_server.delegation_token(wanted or None)
 
     def mint(self, header: Mapping[str, Any] | None = None, **changes: Any) -> str:
-        """Mint an access token like a good one for `read`, with claims and header changed; None leaves one out."""
+        """Mint an access token like a good one for `read`, changed in claims or header; None leaves one out."""
         assert self._minter
         return self._minter.mint(self.claims(**changes), header)
 
     def claims(self, **changes: Any) -> dict[str, Any]:
-        """Return the claims of a good token, some of them changed; times and identifier come when it is signed."""
+        """Return the claims of a good token, some of them changed; times and `jti` come when it is signed."""
         actor = self.actor
         default: dict[str, Any] = {
             "aud": self.audience,

@@ -45,9 +45,9 @@ class Run:
         return [r for r in self.results if r.expected_failure and r.verdict is Verdict.PASS]
 
     def exit_status(self, *, profile: bool = True) -> int:
-        """Return 2 if the run is unsound, 1 if a rule is broken or an expected failure did not happen, else 0.
+        """Return 2 if the run is unsound, 1 if a rule is broken or an expected failure is stale, else 0.
 
-        A SHOULD that is broken is reported and does not fail the run; a profile rule does, unless `profile` is off.
+        A broken SHOULD is reported and does not fail the run; a profile rule does, unless `profile` is off.
         """
         if self.unsound:
             return 2

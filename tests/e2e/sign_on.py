@@ -1,4 +1,4 @@
-"""A customer at sign-on and consent pages like ours: plain HTML forms, as a browser without scripts sends them."""
+"""A customer at sign-on and consent pages like ours: plain HTML forms, sent as without scripts."""
 
 import base64
 import hashlib
@@ -56,7 +56,7 @@ def only_form(page: Answer) -> Form:
     if page.status != 200 or len(reader.forms) != 1:
         where = urlsplit(page.url).path
         raise UnsoundRun(
-            f"sign-on failed: {where} answered {page.status} with {len(reader.forms)} forms, where one was expected"
+            f"sign-on failed: {where} answered {page.status} with {len(reader.forms)} forms, and not with one"
         )
     [form] = reader.forms
     form.action = urljoin(page.url, form.action)
@@ -179,7 +179,7 @@ def sign_on(
         raise UnsoundRun(f"sign-on failed: {customer} was refused with {page.status}; is the password right?")
     if not redirect_target(page):
         consent = only_form(page)
-        ticks = {name: "on" for name in consent.boxes} if allow is None else dict(allow)
+        ticks = dict.fromkeys(consent.boxes, "on") if allow is None else dict(allow)
         page = browser.follow(browser.submit(consent, decision="allow", **ticks), redirect_uri)
     if not redirect_target(page):
         raise UnsoundRun(

@@ -6,11 +6,11 @@ from contextlib import ExitStack, contextmanager
 
 from tests.e2e.authorization_server import AuthorizationServer, issued
 from tests.e2e.expect import Expectations
+from tests.e2e.jws import KeyPair
 from tests.e2e.key_server import KeyServer, serving_keys
 from tests.e2e.minting import Minter, MintingProgram, Sign, private_key
 from tests.e2e.oauth_client import OAuthClient
 from tests.e2e.observer import serving_backend
-from tests.e2e.jws import KeyPair
 from tests.e2e.resource import Backend, Resource
 from tests.e2e.rules import Need
 from tests.e2e.target_file import TargetFile, secret
@@ -75,7 +75,7 @@ class Target:
             "id_token": (mints or signs_on, "an ID token: [sign_on], or [minting]"),
             "other_actor_token": (
                 "other_agent" in file.clients or (minting is not None and minting.subject_tokens),
-                "an actor token of another agent: [clients.other_agent], or [minting] with subject_tokens = true",
+                "an actor token of another agent: [clients.other_agent], or [minting] of subject_tokens",
             ),
             "keyless_instance": (
                 file.resource is not None and file.resource.keyless_url is not None,
@@ -90,7 +90,7 @@ class Target:
         return "" if has else f"It takes {how}."
 
     def prepare(self) -> None:
-        """Make the legitimate exchange and the legitimate call: what is wrong with one flaw must be right without.
+        """Make the legitimate exchange and call: what is wrong with one flaw must be right without.
 
         Raises:
             UnsoundRun: one of them is refused, or gets no usable answer.
@@ -119,8 +119,7 @@ def live_target(
 ) -> Iterator[Target]:
     """Give the target that a file describes; what the suite serves for it ends with it.
 
-    `backend` and `sign` take the place of what the file says of `[backend]` and `[minting]`, for a target that
-    runs in this very process.
+    `backend` and `sign` take the place of `[backend]` and `[minting]`, for a target in this very process.
 
     Raises:
         UnsoundRun: a secret is missing or wrong, or a program or address of the file cannot be used.

@@ -35,7 +35,7 @@ class Section(BaseModel):
 
 
 class AuthorizationServerFile(Section):
-    """`[authorization_server]`: the issuer, and the endpoints that its metadata does not name or names wrongly."""
+    """`[authorization_server]`: the issuer, and the endpoints that its metadata does not name rightly."""
 
     issuer: Url
     metadata_url: Url | None = None
@@ -52,7 +52,7 @@ class AuthorizationServerFile(Section):
 
 
 class ClientFile(Section):
-    """`[clients.NAME]`: a client and how it authenticates. `agent` is required beside an authorization server."""
+    """`[clients.NAME]`: a client and how it authenticates; `agent` is required."""
 
     client_id: Text
     authentication: Literal["private_key_jwt", "client_secret_basic", "client_secret_post"]
@@ -151,9 +151,9 @@ class ResourceFile(Section):
 class MintingFile(Section):
     """`[minting]`: how the suite makes tokens that the target trusts, apart from their one flaw.
 
-    With `key_env`, or a key of its own, the suite signs; with `command`, it asks a program that is started once and answers each line of
-    JSON (`{"header": …, "claims": …}`) with a line that holds a token. `jwks_listen` serves the public key, for
-    targets whose `jwks_uri` points there.
+    With `key_env`, or a key of its own, the suite signs; with `command`, it asks a program that is started once
+    and answers each line of JSON (`{"header": …, "claims": …}`) with a line that holds a token. `jwks_listen`
+    serves the public key, for targets whose `jwks_uri` points there.
     """
 
     issuer: Url | None = None
@@ -171,7 +171,7 @@ class ObserverFile(Section):
 
 
 class ExpectedFailure(Section):
-    """`[[expected_failures]]`: a rule that this deployment is known to break. One that does not happen fails the run."""
+    """`[[expected_failures]]`: a rule that this deployment is known to break; one that holds fails the run."""
 
     rule: RuleId
     reason: Text

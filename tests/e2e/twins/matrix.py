@@ -11,7 +11,7 @@ from tests.e2e.in_process import InProcess, in_process
 from tests.e2e.rules import Rule
 from tests.e2e.runner import selected, try_rule
 from tests.e2e.target import Target
-from tests.e2e.twins.twin import TWINS, Twin
+from tests.e2e.twins.twin import Twin
 from tests.e2e.verdict import Verdict
 
 Verdicts = Mapping[str, Verdict]

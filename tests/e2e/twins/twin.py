@@ -10,15 +10,15 @@ from tests.e2e.rules import rules
 from tests.e2e.verdict import Verdict
 
 Apply = Callable[[InProcess], AbstractContextManager[object]]
-"""Breaks the stack for a while: by a layer around a service, or by another function in the place of one of its own."""
+"""Breaks the stack for a while: a layer around a service, or another function in the place of one of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Twin:
     """A flaw.
 
-    `verdict` is what the rule's own check must say. `also` are the other rules that show it, with what they say;
-    all that are not named must judge as they do without the flaw.
+    `verdict` is what the rule's own check must say. `also` are the other rules that show it, with what they
+    say; all that are not named must judge as they do without the flaw.
     """
 
     name: str
