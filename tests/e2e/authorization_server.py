@@ -166,7 +166,7 @@ class AuthorizationServer:
         return self.post("revocation_endpoint", [("token", token)], client or self.agent)
 
     def sign_on(self, customer: str = "", allow: Fields | None = None) -> "SignedOn":
-        """Sign a customer on in a browser of their own; `allow` are the boxes to tick at the consent, None all."""
+        """Sign a customer on in a new browser; `allow` are the boxes to tick at the consent, None all."""
         section = self._file.sign_on
         assert section
         request = self.authorization_request()

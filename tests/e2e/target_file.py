@@ -151,9 +151,9 @@ class ResourceFile(Section):
 class MintingFile(Section):
     """`[minting]`: how the suite makes tokens that the target trusts, apart from their one flaw.
 
-    With `key_env`, or a key of its own, the suite signs; with `command`, it asks a program that is started once
-    and answers each line of JSON (`{"header": …, "claims": …}`) with a line that holds a token. `jwks_listen`
-    serves the public key, for targets whose `jwks_uri` points there.
+    With `key_env`, or a key of its own, the suite signs; with `command`, it asks a program that is started
+    once and answers each line of JSON (`{"header": …, "claims": …}`) with a line that holds a token.
+    `jwks_listen` serves the public key, for targets whose `jwks_uri` points there.
     """
 
     issuer: Url | None = None
@@ -171,7 +171,7 @@ class ObserverFile(Section):
 
 
 class ExpectedFailure(Section):
-    """`[[expected_failures]]`: a rule that this deployment is known to break; one that holds fails the run."""
+    """`[[expected_failures]]`: a rule that this deployment is known to break."""
 
     rule: RuleId
     reason: Text

@@ -43,7 +43,7 @@ class Row:
 def quiet_stack() -> Iterator[tuple[InProcess, Target]]:
     """Give our stack in process; the records that its services print are dropped."""
     with (
-        open(os.devnull, "w") as nowhere,
+        Path(os.devnull).open("w") as nowhere,
         contextlib.redirect_stdout(nowhere),
         in_process() as stack,
         stack.target() as target,

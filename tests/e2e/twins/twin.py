@@ -10,7 +10,7 @@ from tests.e2e.rules import rules
 from tests.e2e.verdict import Verdict
 
 Apply = Callable[[InProcess], AbstractContextManager[object]]
-"""Breaks the stack for a while: a layer around a service, or another function in the place of one of its own."""
+"""Breaks the stack for a while: a layer around a service, or another function in the place of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
