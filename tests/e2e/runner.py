@@ -10,8 +10,8 @@ from tests.e2e.check import CHECKS
 from tests.e2e.rules import Rule, rules
 from tests.e2e.target import Target
 from tests.e2e.target_file import TargetFile
-from tests.e2e.verdict import Failed, NotRun, Result, Verdict
-from tests.e2e.wire import TransportFault
+from tests.e2e.verdict import Failed, NotRun, Result, UnsoundRun, Verdict
+from tests.e2e.wire import TransportFault, shortened
 
 Progress = Callable[[Result], None]
 
@@ -100,16 +100,22 @@ def _tried(target: Target, rule: Rule) -> Result:
         return Result(rule=rule, verdict=Verdict.NOT_RUN, reason=str(missing))
     except Failed as failed:
         return Result(rule=rule, verdict=Verdict.FAIL, expected=failed.expected, actual=failed.actual)
-    except TransportFault as fault:
-        return Result(
-            rule=rule, verdict=Verdict.FAIL, expected="an HTTP answer", actual=str(fault), unsound=True
-        )
+    except (TransportFault, UnsoundRun) as fault:
+        return _unsound(rule, str(fault))
+    except Exception as fault:  # noqa: BLE001 - no answer of a target may end the run, or pass for a verdict
+        return _unsound(rule, f"the check itself broke over it: {fault!r}")
     wrong = target.expect.wrong_codes
     if wrong:
         return Result(
             rule=rule, verdict=Verdict.WRONG_CODE, expected=wrong[0].expected, actual=wrong[0].actual
         )
     return Result(rule=rule, verdict=Verdict.PASS)
+
+
+def _unsound(rule: Rule, actual: str) -> Result:
+    return Result(
+        rule=rule, verdict=Verdict.FAIL, expected="a usable answer", actual=shortened(actual), unsound=True
+    )
 
 
 def _not_applicable(file: TargetFile, rule: Rule) -> str:
