@@ -22,8 +22,8 @@ _ELSEWHERE_PER_SECOND = 20.0
 """How many requests a second go to a target on another machine, unless it is told otherwise."""
 _EXIT = (
     "exit status: 0 the target keeps every MUST and every profile rule that was tried; 1 it does not, or a "
-    "failure that the target file expects did not happen; 2 nothing can be said: the target file is wrong, or "
-    "the target does not answer."
+    "failure that the target file expects did not happen; 2 nothing can be said: the target file is wrong, "
+    "or the target does not answer."
 )
 
 

@@ -74,7 +74,7 @@ class Resource:
         return self._authorization_server.delegation_token(wanted or None)
 
     def mint(self, header: Mapping[str, Any] | None = None, **changes: Any) -> str:
-        """Mint an access token like a good one for `read`, with changes; None leaves a claim or header out."""
+        """Mint an access token like a good one for `read`, with changes; None leaves one out."""
         assert self._minter
         return self._minter.mint(self.claims(**changes), header)
 

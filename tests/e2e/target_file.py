@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from tests.e2e.rules import Feature, rules
 from tests.e2e.verdict import UnsoundRun
@@ -15,6 +23,7 @@ from tests.e2e.verdict import UnsoundRun
 _VARIABLE: Final = re.compile(r"\$\{(?P<name>[A-Z][A-Z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s?#]+[^\s#]*$")]
+MaybeUrl = Annotated[Url | None, BeforeValidator(lambda value: value or None)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
@@ -133,7 +142,7 @@ class ResourceFile(Section):
     read: OperationFile
     other_scope: OperationFile | None = None
     write: OperationFile | None = None
-    keyless_url: Url | None = None
+    keyless_url: MaybeUrl = None
     identity_headers: tuple[Text, ...] = (
         "X-User",
         "X-User-Id",

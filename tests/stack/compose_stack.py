@@ -67,6 +67,10 @@ class ComposeStack(Stack):
         assert ran.exit_code == 0, f"Python in {service} failed: {errors.splitlines()[-1:]}"
         return output
 
+    def python_beside(self, service: str, code: str) -> tuple[tuple[str, ...], dict[str, str]]:
+        container = str(self._container[service].id)
+        return ("docker", "exec", "--interactive", container, "python", "-c", code), dict(os.environ)
+
     def facts(self, service: str) -> dict[str, Any]:
         """Return what the engine knows of a service's container (`docker inspect`)."""
         container = self._container[service]

@@ -13,10 +13,10 @@ from pathlib import Path
 from deploy.instance import DATA
 from deploy.local_settings import SERVICES, port_base, ports, process_environment, settings
 from deploy.service_process import ServiceProcess
+from tests.free_ports import free_ports
 from tests.stack.deployment import ours
 from tests.stack.stack import NoStack, Stack
 from tests.stack.waiting import until
-from tests.free_ports import free_ports
 
 _READY_WITHIN_SECONDS = 60.0
 _END_WITHIN_SECONDS = 10.0
@@ -54,6 +54,9 @@ class DemoStack(Stack):
         )
         assert ran.returncode == 0, f"Python beside {service} failed: {ran.stderr.splitlines()[-1:]}"
         return ran.stdout
+
+    def python_beside(self, service: str, code: str) -> tuple[tuple[str, ...], dict[str, str]]:
+        return (sys.executable, "-c", code), self._environment(service)
 
     def _log(self, service: str) -> Path:
         return self._data / "logs" / f"{service}.log"

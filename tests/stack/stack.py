@@ -54,6 +54,10 @@ class Stack(ABC):
             AssertionError: it failed; with its last line.
         """
 
+    @abstractmethod
+    def python_beside(self, service: str, code: str) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Return command and environment of a Python that runs beside the service and talks on its pipes."""
+
     def restart(self) -> None:
         """End all services and start them again."""
         self.stop(*SERVICES)

@@ -1,0 +1,22 @@
+"""Every twin is caught by the check that it was made for. `make twins` tries each with all checks."""
+
+import pytest
+
+from tests.e2e.in_process import InProcess
+from tests.e2e.rules import rules
+from tests.e2e.runner import try_rule
+from tests.e2e.target import Target
+from tests.e2e.twins import matrix
+from tests.e2e.twins.twin import TWINS, Twin
+
+assert matrix, "importing it registers every twin"
+
+
+@pytest.mark.parametrize("twin", TWINS.values(), ids=[f"{one.rule_id}-{one.name}" for one in TWINS.values()])
+def test_twin_is_caught(twin: Twin, bank: InProcess, target: Target) -> None:
+    rule = rules()[twin.rule_id]
+    with twin.apply(bank):
+        result = try_rule(target, rule)
+    assert result.verdict is twin.verdict, f"{result.verdict}: {result.expected}; {result.actual}"
+    assert not result.unsound, result.actual
+    assert try_rule(target, rule).verdict != result.verdict, "the flaw stays after the twin"
