@@ -50,10 +50,8 @@ def _judge(options: argparse.Namespace, console: Console, environment: Mapping[s
     found = _run(file, chosen, environment)
     profile = options.profile == "on"
     report = document(found, profile=profile)
-    print_summary(console, report)
-    if options.report:
-        for path in write_reports(report, options.report):
-            console.print(f"wrote {path}")
+    written = write_reports(report, options.report) if options.report else []
+    print_summary(console, report, written)
     return found.exit_status(profile=profile)
 
 

@@ -41,8 +41,8 @@ class Run:
 
     @property
     def stale(self) -> list[Result]:
-        """Return the rules that the target file says fail, and that were tried and hold."""
-        return [r for r in self.results if r.expected_failure and r.verdict is Verdict.PASS]
+        """Return the rules that the target file says fail, and that did not: they hold, or were not tried."""
+        return [result for result in self.results if result.expected_failure and not result.broken]
 
     def exit_status(self, *, profile: bool = True) -> int:
         """Return 2 if the run is unsound, 1 if a rule is broken or an expected failure is stale, else 0.

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -82,7 +83,8 @@ class Wire:
         self._interval = 1 / requests_per_second if requests_per_second else 0.0
         self._next_at = 0.0
         self._sleep = sleep
-        self._http = httpx2.Client(timeout=timeout_seconds, verify=verify, follow_redirects=False)
+        self._verify = verify
+        self._http = self._client()
         self.evidence: list[Evidence] = []
 
     def close(self) -> None:
@@ -118,25 +120,42 @@ class Wire:
         self.evidence.append(Evidence(shown, _shown_answer(answer)))
         return answer
 
+    def _client(self) -> httpx2.Client:
+        return httpx2.Client(timeout=self._timeout_seconds, verify=self._verify, follow_redirects=False)
+
     def _send(self, method: str, url: str, headers: Fields, body: bytes | None) -> Answer:
-        deadline = time.monotonic() + self._timeout_seconds
-        where = urlsplit(url)._replace(query="").geturl()
+        # httpx2's own timeout is for each read: a server that drips would hold the whole run up.
+        late = threading.Event()
+        alarm = threading.Timer(self._timeout_seconds, self._give_up, [late])
+        alarm.start()
+        where = urlsplit(url)._replace(query="", fragment="").geturl()
         try:
-            # Cookies are the sign-on driver's business: it keeps its own and sends them as a header.
-            self._http.cookies.clear()
-            with self._http.stream(method, url, headers=list(headers), content=body) as response:
-                received = b""
-                for chunk in response.iter_bytes():
-                    received += chunk
-                    if len(received) > _MAX_BYTES:
-                        raise TransportFault(f"{where} answers more than {_MAX_BYTES} bytes")
-                    if time.monotonic() > deadline:
-                        raise TransportFault(f"{where} did not end in {self._timeout_seconds:g} s")
-                return Answer(method, url, response.status_code, response.headers, received)
+            return self._exchange(method, url, headers, body)
         except httpx2.TimeoutException as error:
             raise TransportFault(f"{where} did not answer in {self._timeout_seconds:g} s") from error
-        except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError, ValueError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, RuntimeError, OSError) as error:
+            if late.is_set():
+                raise TransportFault(f"{where} did not answer in {self._timeout_seconds:g} s") from error
             raise TransportFault(f"{where} cannot be used: {shortened(str(error))}") from error
+        finally:
+            alarm.cancel()
+            if late.is_set():
+                self._http = self._client()
+
+    def _give_up(self, late: threading.Event) -> None:
+        late.set()
+        self._http.close()
+
+    def _exchange(self, method: str, url: str, headers: Fields, body: bytes | None) -> Answer:
+        # Cookies are the sign-on driver's business: it keeps its own and sends them as a header.
+        self._http.cookies.clear()
+        with self._http.stream(method, url, headers=list(headers), content=body) as response:
+            received = b""
+            for chunk in response.iter_bytes():
+                received += chunk
+                if len(received) > _MAX_BYTES:
+                    raise TransportFault(f"{response.url.path} answers more than {_MAX_BYTES} bytes")
+            return Answer(method, url, response.status_code, response.headers, received)
 
     def _wait_for_turn(self) -> None:
         now = time.monotonic()

@@ -1,5 +1,7 @@
 """A run on the terminal: progress while it lasts, then what is broken, and one line of counts at the end."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -46,8 +48,8 @@ def _print_rule(console: Console, rule: Rule) -> None:
         console.print(f"      no check: {escape(rule.untested)}", style="dim")
 
 
-def print_summary(console: Console, report: dict[str, Any]) -> None:
-    """Print what a person needs to know of a run, the line of counts last."""
+def print_summary(console: Console, report: dict[str, Any], written: Sequence[Path] = ()) -> None:
+    """Print what a person needs to know of a run, and which files were written; the line of counts last."""
     results = [(shown(one), one) for one in report["results"]]
     for verdict, one in results:
         if verdict in {"not applicable", "not run"}:
@@ -68,6 +70,8 @@ def print_summary(console: Console, report: dict[str, Any]) -> None:
         )
         console.print(f"{name + ':':9}{told}")
     console.print(f"[bold]{escape(report['target']['name'])}: {report['verdict']}[/] ({report['seconds']} s)")
+    for path in written:
+        console.print(f"wrote {path}")
     console.print(_count_line(report))
 
 
