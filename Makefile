@@ -9,10 +9,10 @@ VENV_PYTHON := .venv/bin/python
 SERVICES := account_api auth_server banking_app chatbot gateway
 CODE := delegation $(SERVICES) deploy tests
 
-.PHONY: help demo test e2e check format lock reset python venv-services venv-dev chromium
+.PHONY: help demo test e2e conformance twins check format lock reset python venv-services venv-dev chromium
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  Compose is used directly: docker compose up --build"
 
 demo: venv-services ## Run the five services here, without Docker (PORT_BASE=8601 moves all ports)
@@ -22,7 +22,14 @@ test: venv-dev chromium ## Run every test that needs no Docker
 	STACK=own $(VENV_PYTHON) -m pytest
 
 e2e: venv-dev chromium ## Run the end-to-end tests against the running stack (STACK=compose or local)
-	STACK=$(or $(STACK),running) $(VENV_PYTHON) -m pytest tests/e2e
+	STACK=$(or $(STACK),running) $(VENV_PYTHON) -m pytest tests/stack
+
+conformance: venv-dev ## Judge a deployment by the rules of safe delegation (TARGET=file.toml; else the running stack)
+	@$(if $(TARGET),$(VENV_PYTHON) -m tests.e2e --target "$(TARGET)",STACK=$(or $(STACK),running) $(VENV_PYTHON) \
+		-m tests.stack.conformance) --report $(or $(REPORT),test-results/conformance) $(if $(ONLY),--only "$(ONLY)")
+
+twins: venv-dev ## Show that every check catches the flaw that it is for
+	@$(VENV_PYTHON) -m tests.e2e.twins
 
 check: venv-dev ## Check style and types (ruff, mypy --strict)
 	$(VENV_PYTHON) -m ruff check
