@@ -86,7 +86,7 @@ class AuthorizationServer:
         parameters, fields = client.credentials() if client else ([], [])
         return self._wire.post_form(self.endpoint(endpoint), [*form, *parameters], [*headers, *fields])
 
-    def exchange(self, client: OAuthClient | None = None, **changes: str | list[str] | None) -> Answer:
+    def exchange(self, client: OAuthClient | None = None, /, **changes: str | list[str] | None) -> Answer:
         """Send the legitimate exchange, some parameters changed: None leaves one out, a list repeats it."""
         return self.token(self.exchange_form(**changes), client or self.agent)
 

@@ -1,0 +1,62 @@
+"""The act claim of delegation tokens (RFC 8693 §4.1)."""
+
+from typing import Any, Final
+
+from tests.e2e.authorization_server import OTHER_AGENT, issued
+from tests.e2e.check import check
+from tests.e2e.jws import claims_of
+from tests.e2e.target import Target
+from tests.e2e.verdict import NotRun
+
+_MEANINGLESS: Final = ("exp", "nbf", "aud")
+_IDENTIFYING: Final = ("sub", "client_id")
+
+
+@check("TX-12")
+def act_identifies_the_actor_and_nothing_more(target: Target) -> None:
+    """Look at act of the legitimate delegation token, and at each act nested in it."""
+    act = claims_of(target.authorization_server.delegation_token()).get("act")
+    while True:
+        shown = "no act" if act is None else act
+        target.expect.that("act", "to be a JSON object", shown, holds=isinstance(act, dict))
+        assert isinstance(act, dict)
+        identity = [name for name, value in act.items() if isinstance(value, str) and value]
+        target.expect.that("act", "to identify the actor by a string, like sub", act, holds=bool(identity))
+        useless = [name for name in _MEANINGLESS if name in act]
+        target.expect.that("act", "to hold no exp, nbf or aud", act, holds=not useless)
+        if "act" not in act:
+            return
+        act = act["act"]
+
+
+@check("TX-13")
+def the_current_actor_is_outermost(target: Target) -> None:
+    """Compare act with the agent; then exchange a subject token that has an actor already.
+
+    Nesting is tried only where chains are offered and the suite mints subject tokens.
+    """
+    server, expect = target.authorization_server, target.expect
+    act = claims_of(server.delegation_token()).get("act")
+    expect.that("act", "to name the agent", act, holds=_names_the_agent(target, act))
+    if "chain" in target.file.not_offered or target.lacks("minting"):
+        return
+    prior = {"sub": OTHER_AGENT}
+    answer = server.exchange(subject_token=server.mint_subject_token(act=prior))
+    if not answer.is_success:
+        raise NotRun(
+            "It takes a server that exchanges a subject token with act; one that does not says so: "
+            "not_offered.chain."
+        )
+    act = claims_of(issued(answer, "an accepted exchange")).get("act")
+    expect.that("the outermost act", "to name the agent", act, holds=_names_the_agent(target, act))
+    nested = act.get("act") if isinstance(act, dict) else None
+    holds = isinstance(nested, dict) and nested.get("sub") == OTHER_AGENT
+    expect.that("the act nested in it", f"to be the actor before, {OTHER_AGENT}", act, holds=holds)
+
+
+def _names_the_agent(target: Target, act: Any) -> bool:
+    server = target.authorization_server
+    names = {server.agent.client_id}
+    if target.file.actor_token:
+        names.add(claims_of(server.actor_token()).get("sub", server.agent.client_id))
+    return isinstance(act, dict) and any(act.get(one) in names for one in _IDENTIFYING)
