@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote_plus, urlencode, urlsplit
 
 import httpx2
 
 Fields = Sequence[tuple[str, str]]
 
+FORM: Final = "application/x-www-form-urlencoded"
 _MAX_BYTES: Final = 1024 * 1024
-_SHOWN_CHARACTERS: Final = 600
+_SHOWN_CHARACTERS: Final = 800
 _JWT: Final = re.compile(r"(eyJ[\w-]{6})[\w-]*\.[\w-]+(\.[\w-]*)?")
 _SECRET_PARAMETER: Final = re.compile(
     r"\b(code|code_verifier|client_secret|refresh_token|password|csrf|id_token_hint)=[^&\s]{4,}"
@@ -101,7 +102,7 @@ class Wire:
 
     def post_form(self, url: str, form: Fields, headers: Fields = ()) -> Answer:
         """Send a form."""
-        fields = [("Content-Type", "application/x-www-form-urlencoded"), *headers]
+        fields = [("Content-Type", FORM), *headers]
         return self.send("POST", url, fields, urlencode(form).encode())
 
     def send(self, method: str, url: str, headers: Fields = (), body: bytes | None = None) -> Answer:
@@ -190,8 +191,14 @@ def _without_basic(value: str) -> str:
 def _shown_request(method: str, url: str, headers: Fields, body: bytes | None) -> str:
     lines = [f"{method} {_clipped(url)}", *_shown_headers(headers)]
     if body:
-        lines += ["", _clipped(body.decode(errors="replace").replace("&", "\n&"))]
+        is_form = any(value == FORM for _, value in headers)
+        lines += ["", _clipped(_readable(body) if is_form else body.decode(errors="replace"))]
     return "\n".join(lines)
+
+
+def _readable(form: bytes) -> str:
+    """Return a form a parameter a line, decoded."""
+    return "\n&".join(map(unquote_plus, form.decode(errors="replace").split("&")))
 
 
 def _shown_answer(answer: Answer) -> str:
