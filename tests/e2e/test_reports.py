@@ -23,7 +23,7 @@ from tests.e2e.target import Target
 from tests.e2e.target_file import ExpectedFailure
 from tests.e2e.twins import exchange_request
 from tests.e2e.verdict import Result, Verdict
-from tests.e2e.wire import Evidence
+from tests.e2e.wire import Evidence, shortened
 
 SCHEMA = json.loads(Path(documents.__file__).with_name("report.schema.json").read_text())
 WHOLE_TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w-]+")
@@ -78,7 +78,7 @@ def test_the_page_is_one_file_and_shows_what_targets_say_as_text(whole: Run, tar
     text = page(document(odd(target), profile=True))
     assert "<script" not in text
     assert "&lt;script&gt;" in text
-    assert not re.search(r"(src|href)=", page(document(whole, profile=True)))
+    assert not re.search(r"<[^>]*\b(src|href)=", page(document(whole, profile=True)))
     assert text.count('<input type="radio"') == 2
 
 
@@ -159,3 +159,26 @@ def test_the_list_names_every_rule(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
     told = capsys.readouterr().out
     assert all(rule_id in told for rule_id in rules())
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("subject_token=opaque-and-secret&scope=a", "subject_token=…&scope=a"),
+        ("actor_token_type=urn:x", "actor_token_type=urn:x"),
+        ("a\n&client_secret=hunter2-hunter2", "a\n&client_secret=…"),
+        (
+            '{"access_token": "opaque-and-secret","token_type":"Bearer"}',
+            '{"access_token":"…","token_type":"Bearer"}',
+        ),
+        ("Bearer opaque-and-secret-1234", "Bearer …"),
+        ("Location: http://x/cb?code=abc123&state=s", "Location: http://x/cb?code=…&state=s"),
+        ("eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln", "eyJhbGciO…"),
+        (
+            'Bearer error="invalid_token", error_description="no"',
+            'Bearer error="invalid_token", error_description="no"',
+        ),
+    ],
+)
+def test_evidence_shows_no_secret(text: str, shown: str) -> None:
+    assert shortened(text) == shown

@@ -17,10 +17,13 @@ FORM: Final = "application/x-www-form-urlencoded"
 _MAX_BYTES: Final = 1024 * 1024
 _SHOWN_CHARACTERS: Final = 800
 _JWT: Final = re.compile(r"(eyJ[\w-]{6})[\w-]*\.[\w-]+(\.[\w-]*)?")
-_SECRET_PARAMETER: Final = re.compile(
-    r"\b(code|code_verifier|client_secret|refresh_token|password|csrf|id_token_hint)=[^&\s]{4,}"
+_SECRET: Final = (
+    "access_token|actor_token|client_assertion|client_secret|code|code_verifier|csrf|id_token|id_token_hint|"
+    "password|refresh_token|subject_token|token"
 )
-_SECRET_MEMBER: Final = re.compile(r'"(refresh_token|client_secret)"\s*:\s*"[^"]{4,}"')
+_SECRET_PARAMETER: Final = re.compile(rf"(?<![\w-])({_SECRET})=([^&\s]{{0,8}})[^&\s]*")
+_SECRET_MEMBER: Final = re.compile(rf'"({_SECRET})"\s*:\s*"([^"]{{0,8}})[^"]*"')
+_BEARER: Final = re.compile(r"(?i)\b(bearer) ([\w.~+/-]{8})[\w.~+/=-]+")
 _SECRET_HEADERS: Final = frozenset({"cookie", "set-cookie"})
 
 
@@ -168,8 +171,14 @@ class Wire:
 def shortened(text: str) -> str:
     """Return a text without any whole token or other secret in it."""
     text = _JWT.sub(r"\1…", text)
-    text = _SECRET_PARAMETER.sub(r"\1=…", text)
-    return _SECRET_MEMBER.sub(r'"\1":"…"', text)
+    text = _SECRET_PARAMETER.sub(lambda m: f"{m[1]}={_beginning(m[2])}", text)
+    text = _SECRET_MEMBER.sub(lambda m: f'"{m[1]}":"{_beginning(m[2])}"', text)
+    return _BEARER.sub(lambda m: f"{m[1]} {_beginning(m[2])}", text)
+
+
+def _beginning(value: str) -> str:
+    """Return what may be shown of a secret: the beginning of a token, and nothing of what is short."""
+    return f"{value}…" if value.startswith("eyJ") else "…"
 
 
 def _clipped(text: str) -> str:
