@@ -172,6 +172,7 @@ def test_the_list_names_every_rule(capsys: pytest.CaptureFixture[str]) -> None:
             '{"access_token":"…","token_type":"Bearer"}',
         ),
         ("Bearer opaque-and-secret-1234", "Bearer …"),
+        ('name="client_secret"\r\n\r\nhunter2\r\n--x', 'name="client_secret"\r\n\r\n…\r\n--x'),
         ("Location: http://x/cb?code=abc123&state=s", "Location: http://x/cb?code=…&state=s"),
         ("eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln", "eyJhbGciO…"),
         (

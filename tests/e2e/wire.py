@@ -23,6 +23,7 @@ _SECRET: Final = (
 )
 _SECRET_PARAMETER: Final = re.compile(rf"(?<![\w-])({_SECRET})=([^&\s]{{0,8}})[^&\s]*")
 _SECRET_MEMBER: Final = re.compile(rf'"({_SECRET})"\s*:\s*"([^"]{{0,8}})[^"]*"')
+_SECRET_PART: Final = re.compile(rf'name="({_SECRET})"(\r?\n){{2}}([^\r\n]{{0,8}})[^\r\n]*')
 _BEARER: Final = re.compile(r"(?i)\b(bearer) ([\w.~+/-]{8})[\w.~+/=-]+")
 _SECRET_HEADERS: Final = frozenset({"cookie", "set-cookie"})
 
@@ -173,6 +174,7 @@ def shortened(text: str) -> str:
     text = _JWT.sub(r"\1…", text)
     text = _SECRET_PARAMETER.sub(lambda m: f"{m[1]}={_beginning(m[2])}", text)
     text = _SECRET_MEMBER.sub(lambda m: f'"{m[1]}":"{_beginning(m[2])}"', text)
+    text = _SECRET_PART.sub(lambda m: f'name="{m[1]}"{m[2] * 2}{_beginning(m[3])}', text)
     return _BEARER.sub(lambda m: f"{m[1]} {_beginning(m[2])}", text)
 
 

@@ -1,6 +1,7 @@
 """The parameters of an exchange request (RFC 8693 §2.1)."""
 
 from typing import Final
+from urllib.parse import urlsplit
 
 from delegation.token_exchange import ACCESS_TOKEN_TYPE
 from tests.e2e.check import check
@@ -50,14 +51,14 @@ def a_resource_is_an_absolute_uri_without_fragment(target: Target) -> None:
     RFC 8707 §2 answers them with invalid_target; RFC 8693 §2.2.2 calls an invalid request invalid_request.
     """
     server, expect = target.authorization_server, target.expect
-    section = target.file.exchange
-    absolute = (section and section.target) or "https://resource.example.com"
-    without_scheme = absolute.partition(":")[2]
+    absolute = server.exchange_section.target or ""
+    if not urlsplit(absolute).hostname:
+        absolute = "https://resource.example.com"
     malformed = {
         "with a fragment": f"{absolute}#part",
         "with an empty fragment": f"{absolute}#",
-        "without a scheme": without_scheme,
-        "that is a bare name": without_scheme.strip("/"),
+        "without a scheme": absolute.partition(":")[2],
+        "that is a bare name": urlsplit(absolute).hostname,
         "that is a path": "/accounts",
     }
     for what, resource in malformed.items():
