@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 
 from tests.e2e.in_process import InProcess
 from tests.e2e.jws import claims_of
-from tests.e2e.twins.layer import Request, Response
+from tests.e2e.twins.layer import Forward, Request, Response, layer
 from tests.e2e.twins.token_exchange import answered, reissued
 from tests.e2e.twins.twin import twin
 
@@ -52,6 +52,18 @@ def narrows_in_silence(stack: InProcess) -> AbstractContextManager[None]:
 def echoes_the_scope(stack: InProcess) -> AbstractContextManager[None]:
     """Answer with the scope of the request."""
     return answered(stack, lambda request, answer: _narrowed(request, answer, request.form.get("scope")))
+
+
+@twin("TX-09", "grants its default scope to whoever asks for none, and does not say which")
+def grants_a_default_scope_in_silence(stack: InProcess) -> AbstractContextManager[None]:
+    """Fill in a scope, and leave it out of the answer."""
+
+    async def handle(request: Request, forward: Forward) -> Response:
+        if not request.is_exchange or "scope" in request.form:
+            return await forward(request)
+        return (await forward(request.with_form(scope="account:read_balance"))).with_json(scope=None)
+
+    return stack.auth_server.inside(layer(handle))
 
 
 def _narrowed(request: Request, answer: Response, said: str | None) -> Response | None:

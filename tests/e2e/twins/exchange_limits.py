@@ -83,6 +83,8 @@ def _taking(claim: str, read: Callable[[str], Any]) -> None:
     """Register the twin that takes this claim from the parameter of its name."""
 
     def takes_it(stack: InProcess) -> AbstractContextManager[None]:
+        """Write the parameter's value into the token."""
+
         def change(request: Request, _claims: dict[str, Any]) -> dict[str, Any]:
             return {claim: read(request.form[claim])} if claim in request.form else {}
 
