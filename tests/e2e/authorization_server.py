@@ -180,7 +180,7 @@ class AuthorizationServer:
         assert section
         assert subject
         resources = [one for one in (subject.resource, section.app_resource) if one]
-        if self.section.own_interfaces:
+        if self.section.grants_endpoint or self.section.records_endpoint:
             resources.append(self.issuer)
         app = self.clients["app"].client_id
         return AuthorizationRequest.make(app, section.redirect_uri, section.scope, resources)

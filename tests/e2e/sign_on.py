@@ -169,6 +169,10 @@ def sign_on(
         UnsoundRun: the pages are not as the driver knows them, or the password is wrong.
     """
     page = browser.follow(browser.get(url), redirect_uri)
+    if redirect_target(page):
+        error = response_parameters(page)
+        said = f"{error.get('error', 'no sign-on page')} {error.get('error_description', '')}".rstrip()
+        raise UnsoundRun(f"sign-on failed: the authorization request was answered with {said}")
     form = only_form(page)
     if not form.password:
         raise UnsoundRun(f"sign-on failed: {urlsplit(page.url).path} asks for no password")
