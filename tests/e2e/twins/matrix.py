@@ -2,19 +2,23 @@
 
 import contextlib
 import importlib
+import multiprocessing
+import multiprocessing.util
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.in_process import InProcess, in_process
-from tests.e2e.rules import Rule
-from tests.e2e.runner import selected, try_rule
+from tests.e2e.rules import rules
+from tests.e2e.runner import try_rule
 from tests.e2e.target import Target
-from tests.e2e.twins.twin import Twin
-from tests.e2e.verdict import Verdict
+from tests.e2e.twins.twin import TWINS, Twin
 
-Verdicts = Mapping[str, Verdict]
+Said = Mapping[str, str]
+"""What the checks said: the verdict by the rule's id, or `unsound` where a check got no usable answer."""
 
 for _file in Path(__file__).parent.glob("[!_]*.py"):
     importlib.import_module(f"{__package__}.{_file.stem}")
@@ -24,14 +28,19 @@ for _file in Path(__file__).parent.glob("[!_]*.py"):
 class Row:
     """What the checks said of one twin. `surprises` are other rules' verdicts that were not declared."""
 
-    twin: Twin
-    verdict: Verdict
-    surprises: Verdicts
+    name: str
+    said: str
+    surprises: Said
+
+    @property
+    def twin(self) -> Twin:
+        """Return the twin."""
+        return TWINS[self.name]
 
     @property
     def is_caught(self) -> bool:
         """Tell whether the twin's own check said what it must."""
-        return self.verdict is self.twin.verdict
+        return self.said == self.twin.verdict.value
 
     @property
     def is_as_declared(self) -> bool:
@@ -52,24 +61,41 @@ def quiet_stack() -> Iterator[tuple[InProcess, Target]]:
         yield stack, target
 
 
-def verdicts(target: Target, chosen: Iterable[Rule]) -> dict[str, Verdict]:
-    """Return what the checks say."""
-    return {rule.id: try_rule(target, rule).verdict for rule in chosen}
+def matrix(twins: Sequence[Twin]) -> Iterator[Row]:
+    """Try every one of the twins with every rule: on as many stacks at once as there are processors."""
+    workers = max(1, min(os.cpu_count() or 1, len(twins)))
+    spawn = multiprocessing.get_context(
+        "spawn"
+    )  # the stack runs in threads, which a fork would not take along
+    with ProcessPoolExecutor(workers, spawn, initializer=_begin) as pool:
+        yield from pool.map(_row, [one.name for one in twins])
 
 
-def row(stack: InProcess, target: Target, one: Twin, chosen: Iterable[Rule], sound: Verdicts) -> Row:
-    """Try a twin with the chosen rules; `sound` is what they say of the stack without a flaw."""
-    with one.apply(stack):
-        found = verdicts(target, chosen)
-    expected = dict(sound) | dict(one.also) | {one.rule_id: one.verdict}
-    surprises = {i: v for i, v in found.items() if v is not expected[i] and i != one.rule_id}
-    return Row(one, found[one.rule_id], surprises)
+class _Worker:
+    """One process of the matrix: its stack, and what the checks say of it without a flaw."""
+
+    ending: ExitStack
+    stack: InProcess
+    target: Target
+    sound: Said
 
 
-def matrix(chosen: Sequence[Rule], twins: Iterable[Twin]) -> Iterator[Row]:
-    """Try every one of the twins with every one of the rules, and with its own."""
-    with quiet_stack() as (stack, target):
-        sound = verdicts(target, chosen)
-        for one in twins:
-            own = [rule for rule in selected([one.rule_id]) if rule not in chosen]
-            yield row(stack, target, one, [*chosen, *own], sound)
+def _begin() -> None:
+    _Worker.ending = ExitStack()
+    _Worker.stack, _Worker.target = _Worker.ending.enter_context(quiet_stack())
+    _Worker.sound = _said(_Worker.target)
+    multiprocessing.util.Finalize(None, _Worker.ending.close, exitpriority=1)
+
+
+def _row(name: str) -> Row:
+    twin = TWINS[name]
+    with twin.apply(_Worker.stack):
+        found = _said(_Worker.target)
+    expected = dict(_Worker.sound) | {rule_id: verdict.value for rule_id, verdict in twin.also.items()}
+    surprises = {i: said for i, said in found.items() if said != expected[i] and i != twin.rule_id}
+    return Row(name, found[twin.rule_id], surprises)
+
+
+def _said(target: Target) -> dict[str, str]:
+    results = [try_rule(target, rule) for rule in rules().values()]
+    return {one.rule.id: "unsound" if one.unsound else one.verdict.value for one in results}
