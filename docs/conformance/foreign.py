@@ -27,7 +27,14 @@ def virtual_environment(folder: Path) -> Path:
     wanted = (folder / "requirements.txt").read_text()
     if not installed.exists() or installed.read_text() != wanted:
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder / ".venv"], check=True)
-        pip = [programs / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip: list[str | Path] = [
+            programs / "python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
         subprocess.run([*pip, "-r", folder / "requirements.txt"], check=True)
         installed.write_text(wanted)
     return programs
@@ -92,12 +99,14 @@ def judge(folder: Path, environment: Mapping[str, str] | None = None) -> int:
 
     Arguments of the start script are the suite's: `--only RS-5`, for instance.
     """
-    suite = [sys.executable, "-m", "tests.e2e", "--target", folder / "target.toml"]
+    suite: list[str | Path] = [sys.executable, "-m", "tests.e2e", "--target", folder / "target.toml"]
     arguments = sys.argv[1:]
-    report = [] if "--only" in arguments else ["--report", folder / "report"]
-    command = [*suite, *report, *arguments]
+    report_options: list[str | Path] = [] if "--only" in arguments else ["--report", folder / "report"]
     return subprocess.run(
-        command, cwd=HERE.parent.parent, env=os.environ | dict(environment or {}), check=False
+        [*suite, *report_options, *arguments],
+        cwd=HERE.parent.parent,
+        env=os.environ | dict(environment or {}),
+        check=False,
     ).returncode
 
 

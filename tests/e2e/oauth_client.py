@@ -15,11 +15,11 @@ from tests.e2e.wire import Fields
 
 @dataclass(frozen=True)
 class OAuthClient:
-    """A client. It has a key for assertions to `audience`, or a secret."""
+    """A client. It has a key for assertions to `audience`, one or several, or a secret."""
 
     client_id: str
     method: str
-    audience: str
+    audience: str | tuple[str, ...]
     key: KeyPair | None = None
     secret: str = ""
     assertion: Callable[[], str] | None = None

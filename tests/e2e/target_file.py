@@ -67,7 +67,7 @@ class ClientFile(Section):
     authentication: Literal["private_key_jwt", "client_secret_basic", "client_secret_post"]
     key_env: Variable | None = None
     secret_env: Variable | None = None
-    assertion_audience: Text | None = None
+    assertion_audience: Text | tuple[Text, ...] | None = None
 
 
 class SignOnFile(Section):

@@ -12,7 +12,7 @@ ISSUER_PORT, NOBODYS_PORT = 9812, 9
 def main() -> int:
     """Install and start Envoy, run the suite against it, end it."""
     envoy = virtual_environment(FOLDER) / "envoy"
-    command = [envoy, "--use-dynamic-base-id", "--log-level", "warning", "--config-path"]
+    command: list[str | Path] = [envoy, "--use-dynamic-base-id", "--log-level", "warning", "--config-path"]
     with (
         serving([*command, "envoy.yaml"], FOLDER, PORT),
         serving([*command, _keyless()], FOLDER, KEYLESS_PORT),

@@ -8,18 +8,23 @@ import { registerTokenExchange } from './token_exchange.js';
 
 const { PORT, AGENT_JWK, OTHER_AGENT_JWK, APP_JWK, REDIRECT_URI } = process.env;
 const SCOPE = 'account:read_balance account:read_transactions account:transfer';
+const AGENT = 'https://bank-agent.example.com';
+const OTHER_AGENT = 'https://card-agent.example.com';
+const APP = 'banking-app';
 const RESOURCE_SERVERS = {
-  'https://bank-agent.example.com': { scope: SCOPE, accessTokenFormat: 'opaque', accessTokenTTL: 600 },
+  [AGENT]: { clients: [APP], info: { scope: SCOPE, accessTokenFormat: 'opaque', accessTokenTTL: 600 } },
   'https://account.api.example.com': {
-    scope: SCOPE, accessTokenFormat: 'jwt', accessTokenTTL: 300, jwt: { sign: { alg: 'ES256' } },
+    clients: [AGENT, OTHER_AGENT],
+    info: { scope: SCOPE, accessTokenFormat: 'jwt', accessTokenTTL: 300, jwt: { sign: { alg: 'ES256' } } },
   },
 };
 
-function resourceServerInfo(ctx, resource) {
-  if (!Object.hasOwn(RESOURCE_SERVERS, resource)) {
+function resourceServerInfo(ctx, resource, client) {
+  const known = Object.hasOwn(RESOURCE_SERVERS, resource) && RESOURCE_SERVERS[resource];
+  if (!known || !known.clients.includes(client.clientId)) {
     throw new errors.InvalidTarget();
   }
-  return RESOURCE_SERVERS[resource];
+  return known.info;
 }
 
 function client(clientId, jwk, metadata) {
@@ -39,9 +44,9 @@ const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
 const provider = new Provider(`http://127.0.0.1:${PORT}`, {
   clients: [
-    client('https://bank-agent.example.com', AGENT_JWK, agent),
-    client('https://card-agent.example.com', OTHER_AGENT_JWK, agent),
-    client('banking-app', APP_JWK, {
+    client(AGENT, AGENT_JWK, agent),
+    client(OTHER_AGENT, OTHER_AGENT_JWK, agent),
+    client(APP, APP_JWK, {
       application_type: 'native',
       grant_types: ['authorization_code', 'refresh_token'],
       redirect_uris: [REDIRECT_URI],

@@ -20,6 +20,9 @@ export function registerTokenExchange(provider, resourceServerInfo) {
     if (params.requested_token_type && params.requested_token_type !== ACCESS_TOKEN) {
       throw new errors.InvalidRequest('requested_token_type is not supported');
     }
+    if (params.audience) {
+      throw new errors.InvalidTarget('a target is named by resource');
+    }
     const resourceServer = await target(ctx, client, params.resource);
     const wanted = params.scope ? params.scope.split(' ') : [...subject.scopes];
     const scope = wanted.filter((one) => subject.scopes.has(one) && resourceServer.scopes.has(one)).join(' ');

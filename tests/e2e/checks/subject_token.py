@@ -101,6 +101,7 @@ def _sign_out(target: Target, signed_on: SignedOn) -> None:
     endpoint = target.authorization_server.endpoint("end_session_endpoint")
     hint = urlencode({"id_token_hint": signed_on.id_token})
     page = signed_on.browser.get(f"{endpoint}{'&' if '?' in endpoint else '?'}{hint}")
+    page = signed_on.browser.follow(page, stop_at="")
     try:
         form = only_form(page)
     except UnsoundRun:
