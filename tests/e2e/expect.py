@@ -1,11 +1,16 @@
 """What a check expects of answers. A wrong error code is noted, and does not end the check."""
 
+import re
 from typing import Any, Final
 
 from tests.e2e.verdict import Failed
 from tests.e2e.wire import Answer
 
 _REFUSALS: Final = range(400, 500)
+_CHALLENGE_ITEM: Final = re.compile(
+    r"(?P<name>[\w!#$%&'*+.^`|~-]+)"
+    r'(?:\s*=\s*(?:"(?P<quoted>(?:\\.|[^"\\])*)"|(?P<bare>[^\s,"]+)))?'
+)
 
 
 class Expectations:
@@ -73,21 +78,17 @@ class Expectations:
 
 
 def challenge(answer: Answer) -> dict[str, str]:
-    """Return the parameters of the answer's Bearer challenge (RFC 9110 §11.6.1), its scheme as `scheme`."""
-    for value in answer.headers.get_list("WWW-Authenticate"):
-        scheme, _, rest = value.strip().partition(" ")
-        if scheme.lower() == "bearer":
-            return {"scheme": scheme} | dict(_parameters(rest))
-    return {}
+    """Return the parameters of the answer's Bearer challenge (RFC 9110 §11.6.1), its scheme as `scheme`.
 
-
-def _parameters(text: str) -> list[tuple[str, str]]:
-    found = []
-    while "=" in text:
-        name, _, text = text.strip(" ,").partition("=")
-        if text.startswith('"'):
-            value, _, text = text[1:].partition('"')
-        else:
-            value, _, text = text.partition(",")
-        found.append((name.strip().lower(), value.strip()))
+    Several challenges may stand in one header line, and Bearer need not be the first.
+    """
+    found: dict[str, str] = {}
+    for item in _CHALLENGE_ITEM.finditer(", ".join(answer.headers.get_list("WWW-Authenticate"))):
+        name, value = item["name"], item["bare"] if item["quoted"] is None else item["quoted"]
+        if value is not None:
+            found |= {name.lower(): re.sub(r"\\(.)", r"\1", value)} if found else {}
+        elif found:
+            break
+        elif name.lower() == "bearer":
+            found["scheme"] = name
     return found
