@@ -64,17 +64,17 @@ def _narrow_subject_token(target: Target) -> str:
 
 
 def held_scope(target: Target, answer: Answer, requested: str) -> set[str]:
-    """Return the scope that a successful exchange yields: what token, introspection and answer say.
+    """Return the scope that a successful exchange yields.
 
-    Where none of them says it, it is the requested one (RFC 6749 §5.1).
+    It is what the token says; where it says nothing, what introspection says, then the answer; where none of
+    them does, it is the requested one (RFC 6749 §5.1).
     """
     token = issued(answer, "an accepted exchange")
-    found = [claims_of(token), answer.json()]
+    found = [claims_of(token)]
     if "scope" not in found[0] and "introspection" not in target.file.not_offered:
         found.append(target.authorization_server.introspect(token).json())
-    if not any("scope" in one for one in found):
-        return set(requested.split())
-    return set().union(*map(_scopes, found))
+    said = [one for one in (*found, answer.json()) if one.get("scope") is not None]
+    return _scopes(said[0]) if said else set(requested.split())
 
 
 def _scopes(holder: dict[str, Any]) -> set[str]:

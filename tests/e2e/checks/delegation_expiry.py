@@ -15,28 +15,33 @@ from tests.e2e.target import Target
 from tests.e2e.verdict import Failed
 
 _SOON_SECONDS: Final = 60
+_LATE_SECONDS: Final = 3600
 _CLOCKS_APART_SECONDS: Final = 5
 
 
 @check("TX-30")
 def a_delegation_token_ends_with_what_it_came_of(target: Target) -> None:
-    """Compare exp with that of both tokens and with the maximum; then with tokens that end in a minute.
+    """Compare exp with that of both tokens and with the maximum; then with tokens that end soon, or late.
 
-    Those are minted, an actor token where the server takes one. The ordinary tokens are compared where they
-    are JWTs. Two clocks may be 5 seconds apart; expiries are compared exactly, both are the server's.
+    Those are minted, the actor token where the server takes one: ends in a minute, and ends in an hour. The
+    ordinary tokens are compared where they are JWTs. Two clocks may be 5 seconds apart; expiries are compared
+    exactly, since all are the server's.
     """
     server = target.authorization_server
     inputs = {"subject_token": server.subject_token()}
     if target.file.actor_token:
         inputs["actor_token"] = server.actor_token()
     _ends_in_time(target, **inputs)
-    if not target.lacks("minting"):
-        require_sound_minting(target)
-        soon = int(time.time()) + _SOON_SECONDS
-        _ends_in_time(target, subject_token=server.mint_subject_token(exp=soon))
+    if target.lacks("minting"):
+        return
+    require_sound_minting(target)
+    soon, late = (int(time.time()) + seconds for seconds in (_SOON_SECONDS, _LATE_SECONDS))
+    _ends_in_time(target, subject_token=server.mint_subject_token(exp=soon))
+    long_lived = {"subject_token": server.mint_subject_token(exp=late)}
     if takes_minted_actor_tokens(target):
-        soon = int(time.time()) + _SOON_SECONDS
         _ends_in_time(target, actor_token=mint_actor_token(target, exp=soon))
+        long_lived["actor_token"] = mint_actor_token(target, exp=late)
+    _ends_in_time(target, **long_lived)
 
 
 def _ends_in_time(target: Target, **tokens: str) -> None:

@@ -21,7 +21,7 @@ from tests.e2e.verdict import Verdict
 _TARGET: Final = "https://account.api.example.com"
 
 
-@twin("TX-06", "verifies no signature of the tokens that it is sent")
+@twin("TX-06", "verifies no signature of the tokens that it is sent", also={"TX-32": Verdict.FAIL})
 def verifies_no_signature(_stack: InProcess) -> AbstractContextManager[object]:
     """Read the claims without the key."""
     return patch.object(
@@ -52,7 +52,12 @@ def overlooks_a_garbled_actor_token(stack: InProcess) -> AbstractContextManager[
     return asked(stack, change)
 
 
-@twin("TX-06", "calls a bad token invalid_grant", verdict=Verdict.WRONG_CODE)
+@twin(
+    "TX-06",
+    "calls a bad token invalid_grant",
+    verdict=Verdict.WRONG_CODE,
+    also={"TX-32": Verdict.WRONG_CODE},
+)
 def calls_a_bad_token_an_invalid_grant(stack: InProcess) -> AbstractContextManager[None]:
     """Answer tokens whose signature is wrong as other grants do."""
 
@@ -63,7 +68,11 @@ def calls_a_bad_token_an_invalid_grant(stack: InProcess) -> AbstractContextManag
     return answered(stack, change)
 
 
-@twin("TX-07", "issues for its default target when it does not know the one named")
+@twin(
+    "TX-07",
+    "issues for its default target when it does not know the one named",
+    also={"TX-28": Verdict.FAIL},
+)
 def falls_back_to_its_default_target(stack: InProcess) -> AbstractContextManager[None]:
     """Put the account API in the place of a target on a domain that it does not know."""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from tests.e2e.in_process import AGENT, InProcess
+from tests.e2e.in_process import AGENT, OTHER_AGENT, InProcess
 from tests.e2e.jws import claims_of
 from tests.e2e.twins.layer import Forward, Request, Response, json_response, layer
 from tests.e2e.twins.token_exchange import answered, asked, reissued, with_claims
@@ -106,7 +106,7 @@ def takes_client_id_from_a_parameter(stack: InProcess) -> AbstractContextManager
 
     async def handle(request: Request, forward: Forward) -> Response:
         client_id = request.form.get("client_id", AGENT)
-        if not request.is_exchange or client_id == AGENT:
+        if not request.is_exchange or client_id in {AGENT, OTHER_AGENT}:
             return await forward(request)
         answer = await forward(request.with_form(client_id=AGENT))
         return with_claims(stack, answer, {"client_id": client_id}) or answer
