@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -48,6 +49,20 @@ def node_modules(folder: Path) -> None:
         npm = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
         subprocess.run(npm, cwd=folder, check=True)
         installed.write_text(wanted)
+
+
+def debian_packages(folder: Path) -> Path:
+    """Unpack the packages that `packages.txt` pins below `data/root`, once; return that folder."""
+    root, unpacked = folder / "data" / "root", folder / "data" / "unpacked.txt"
+    wanted = (folder / "packages.txt").read_text()
+    if not unpacked.exists() or unpacked.read_text() != wanted:
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True)
+        subprocess.run(["apt-get", "download", "-qq", *wanted.split()], cwd=root, check=True)
+        for package in root.glob("*.deb"):
+            subprocess.run(["dpkg", "-x", package, root], check=True)
+        unpacked.write_text(wanted)
+    return root
 
 
 @contextmanager
