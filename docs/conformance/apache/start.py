@@ -12,7 +12,7 @@ ISSUER, NOBODY = "http://127.0.0.1:9852/jwks", "http://127.0.0.1:9/jwks"
 def main() -> int:
     """Unpack and start Apache, and one that cannot reach its issuer; run the suite; end them."""
     root = debian_packages(FOLDER)
-    command = [root / "usr/sbin/apache2", "-DFOREGROUND", "-f", FOLDER / "apache.conf"]
+    command: list[str | Path] = [root / "usr/sbin/apache2", "-DFOREGROUND", "-f", FOLDER / "apache.conf"]
     with (
         serving(command, FOLDER, PORT, _environment(root, PORT, ISSUER)),
         serving(command, FOLDER, KEYLESS_PORT, _environment(root, KEYLESS_PORT, NOBODY)),
