@@ -4,10 +4,11 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, Select, and_, select, update
 from sqlalchemy.orm import Session
 
 from auth_server.tables import Customer, DelegationGrant
+from auth_server.tokens import revoke_delegations
 from delegation.scope import Scope
 
 
@@ -17,7 +18,19 @@ def _in_force(now: datetime) -> ColumnElement[bool]:
 
 def grant_in_force(db: Session, sub: str, agent: str, now: datetime) -> DelegationGrant | None:
     """Return what the customer allows the agent at this time, or None."""
-    return db.scalar(
+    return db.scalar(_latest(sub, agent, now))
+
+
+def hold_grant(db: Session, sub: str, agent: str, now: datetime) -> DelegationGrant | None:
+    """Return the same, and keep it from being withdrawn until this transaction is over.
+
+    Whoever delegates under a grant holds it first: so nothing is delegated while it is withdrawn.
+    """
+    return db.scalar(_latest(sub, agent, now).with_for_update())
+
+
+def _latest(sub: str, agent: str, now: datetime) -> Select[DelegationGrant]:
+    return (
         select(DelegationGrant)
         .where(DelegationGrant.sub == sub, DelegationGrant.agent == agent, _in_force(now))
         .order_by(DelegationGrant.created_at.desc())
@@ -59,9 +72,10 @@ def give_grant(
 
 
 def withdraw_grant(db: Session, sub: str, grant_id: str, now: datetime) -> DelegationGrant | None:
-    """End one of the customer's grants in force; None if they have none with this id."""
-    grant = db.get(DelegationGrant, grant_id)
+    """End one of the customer's grants in force, and what the agent has of it; None if there is no such."""
+    grant = db.get(DelegationGrant, grant_id, with_for_update=True)
     if grant is None or grant.sub != sub or grant.withdrawn_at is not None or grant.expires_at <= now:
         return None
     grant.withdrawn_at = now
+    revoke_delegations(db, sub, grant.agent, now)
     return grant

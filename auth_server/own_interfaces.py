@@ -72,7 +72,7 @@ def grants(request: Request, context: InContext) -> dict[str, list[dict[str, Any
 def withdraw(
     request: Request, context: InContext, grant_id: Annotated[str, Path(max_length=64, pattern=r"^[\w-]+$")]
 ) -> None:
-    """Withdraw a grant (Grant Management for OAuth 2.0 §6.4); the next exchange under it is refused."""
+    """Withdraw a grant (Grant Management for OAuth 2.0 §6.4); what the agent holds under it ends as well."""
     token = _authorized(context, request, "grant_management_revoke", "grant.withdraw")
     with context.transaction() as db:
         grant = withdraw_grant(db, token.subject, grant_id, context.now())

@@ -7,7 +7,7 @@ from authlib.oauth2.rfc6749.grants import BaseGrant, TokenEndpointMixin
 
 from auth_server.authorization_server import AuthorizationServer
 from auth_server.clients import Agent
-from auth_server.delegation_grants import grant_in_force
+from auth_server.delegation_grants import hold_grant
 from auth_server.delegation_rules import (
     ExchangeRequest,
     check_actor_token,
@@ -54,7 +54,7 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
         check_token_types(form)
         subject = self.request.principal = self._read("subject_token")
         actor = self._read("actor_token")
-        self.grant = grant_in_force(self.request.db, subject.subject, agent.client_id, self.request.now)
+        self.grant = hold_grant(self.request.db, subject.subject, agent.client_id, self.request.now)
         self.exchange = ExchangeRequest(
             agent=agent.client_id,
             issuer=self.server.settings.issuer,

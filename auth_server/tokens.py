@@ -111,6 +111,12 @@ def revoke_family(db: Session, family: str, now: datetime) -> None:
         )
 
 
+def revoke_delegations(db: Session, sub: str, agent: str, now: datetime) -> None:
+    """End every token under which the agent acts for the customer."""
+    delegations = (IssuedToken.sub == sub, IssuedToken.client_id == agent, IssuedToken.revoked_at.is_(None))
+    db.execute(update(IssuedToken).where(*delegations).values(revoked_at=now))
+
+
 def revoke_session(db: Session, sid: str, now: datetime) -> None:
     """End every token that came of one sign-on session."""
     for table in (RefreshToken, IssuedToken):

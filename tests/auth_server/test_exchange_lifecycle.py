@@ -53,6 +53,21 @@ def test_after_the_grant_is_withdrawn_the_next_exchange_is_refused(server: AuthS
     assert refusal(tokens.refresh(resource=AGENT)) == (400, "invalid_target")
 
 
+def test_withdrawing_the_grant_ends_the_delegations_under_it_and_nothing_else(
+    server: AuthServer,
+) -> None:
+    tokens, others = server.sign_on(server.new_customer()), server.sign_on(server.new_customer())
+    subject_token, own = tokens.token_for(AGENT), tokens.token_for(ISSUER)
+    delegation = server.exchange(subject_token).json()["access_token"]
+    others_delegation = server.exchange(others.token_for(AGENT)).json()["access_token"]
+    assert server.agent.introspect(delegation)["active"]
+    [grant] = server.http.get("/grants", headers=bearer(own)).json()["grants"]
+    server.http.delete(f"/grants/{grant['grant_id']}", headers=bearer(own))
+    assert server.agent.introspect(delegation) == {"active": False}
+    assert server.agent.introspect(others_delegation)["active"]
+    assert server.http.get("/userinfo", headers=bearer(own)).status_code == 200
+
+
 def test_after_the_grant_has_expired_the_exchange_is_refused(own_server_on_each: AuthServer) -> None:
     customer = own_server_on_each.new_customer()
     own_server_on_each.sign_on(customer)
