@@ -20,7 +20,11 @@ class Expectations:
         self.wrong_codes: list[Failed] = []
 
     def refused(
-        self, answer: Answer, what: str, error: str | tuple[str, ...] = (), status: int = 400
+        self,
+        answer: Answer,
+        what: str,
+        error: str | tuple[str, ...] = (),
+        status: int | tuple[int, ...] = 400,
     ) -> None:
         """Expect that the authorization server refuses (RFC 6749 §5.2); `what` says what was sent.
 
@@ -28,17 +32,19 @@ class Expectations:
             answer: the answer.
             what: what had to be refused, for the report.
             error: the error code that the text names, or several that it allows; empty: any.
-            status: the status that goes with it.
+            status: the status that goes with it, or several that the text allows.
 
         Raises:
             Failed: it was accepted, or the server broke down over it.
         """
         codes = (error,) if isinstance(error, str) else error
+        statuses = (status,) if isinstance(status, int) else status
         wanted = f"{what} to be refused" + (f" as {' or '.join(codes)}" if codes else "")
         if answer.status not in _REFUSALS or "access_token" in answer.json():
             raise Failed(wanted, str(answer))
-        if codes and (answer.json().get("error") not in codes or answer.status != status):
-            self.wrong_codes.append(Failed(f"{wanted} ({status})", str(answer)))
+        if codes and (answer.json().get("error") not in codes or answer.status not in statuses):
+            allowed = " or ".join(map(str, statuses))
+            self.wrong_codes.append(Failed(f"{wanted} ({allowed})", str(answer)))
 
     def denied(self, answer: Answer, what: str, status: int | tuple[int, ...] = 401, error: str = "") -> None:
         """Expect that a protected resource refuses (RFC 6750 §3.1).

@@ -18,11 +18,12 @@ _MOST_PAGES: Final = 10
 
 @dataclass
 class Form:
-    """A form: where it is sent, what it holds already, and what can be ticked."""
+    """A form: where it is sent, what it holds already, what can be ticked, which buttons have a name."""
 
     action: str
     fields: dict[str, str] = field(default_factory=dict)
     boxes: list[str] = field(default_factory=list)
+    buttons: list[tuple[str, str]] = field(default_factory=list)
     password: str = ""
 
 
@@ -36,6 +37,8 @@ class _Reader(HTMLParser):
         name, kind = attributes.get("name", ""), attributes.get("type", "text")
         if tag == "form":
             self.forms.append(Form(attributes.get("action", "")))
+        elif tag == "button" and name and self.forms:
+            self.forms[-1].buttons.append((name, attributes.get("value", "")))
         elif tag == "input" and name and self.forms:
             if kind == "checkbox":
                 self.forms[-1].boxes.append(name)

@@ -43,13 +43,14 @@ def the_subject_token_is_made_for_this_agent(target: Target) -> None:
 
 def _made_for_the_resource(target: Target) -> dict[str, str]:
     """Return tokens for the resource, if the legitimate subject token is for another audience."""
-    server, section = target.authorization_server, target.file.sign_on
+    server, section, subject = target.authorization_server, target.file.sign_on, target.file.subject_token
+    assert subject
     tokens = {}
     delegation_token = server.delegation_token()
-    if _audience(delegation_token) != _audience(server.subject_token()):
+    issued_for = _audience(delegation_token) or server.exchange_section.target
+    if issued_for != (_audience(server.subject_token()) or subject.resource):
         tokens["a delegation token as subject token"] = delegation_token
-    subject = target.file.subject_token
-    if section and section.app_resource and subject and section.app_resource != subject.resource:
+    if section and section.app_resource and section.app_resource != subject.resource:
         tokens["the app's own token as subject token"] = server.sign_on().access_token
     return tokens
 
@@ -80,7 +81,7 @@ def the_subject_token_has_one_audience(target: Target) -> None:
 def sign_out_ends_the_subject_token(target: Target) -> None:
     """Sign on, exchange, sign out with the ID token as hint (RP-Initiated Logout 1.0 §2), exchange again.
 
-    A question whether to sign out is answered yes. A disabled customer or agent is not tried.
+    A question whether to sign out is answered with its first button. A disabled customer is not tried.
     """
     server = target.authorization_server
     section = target.file.subject_token
@@ -92,12 +93,17 @@ def sign_out_ends_the_subject_token(target: Target) -> None:
     answer = server.exchange(**{_SUBJECT: token})
     if not answer.is_success:
         raise NotRun(f"It takes a subject token of a sign-on: the exchange of one is refused, with {answer}.")
-    _sign_out(target, signed_on)
+    sign_out(target, signed_on)
     answer = server.exchange(**{_SUBJECT: token})
     target.expect.refused(answer, "the subject token of a customer who signed out", "invalid_request")
 
 
-def _sign_out(target: Target, signed_on: SignedOn) -> None:
+def sign_out(target: Target, signed_on: SignedOn) -> None:
+    """Sign out in the browser, with the ID token as hint.
+
+    Raises:
+        Failed: it is answered with an error.
+    """
     endpoint = target.authorization_server.endpoint("end_session_endpoint")
     hint = urlencode({"id_token_hint": signed_on.id_token})
     page = signed_on.browser.get(f"{endpoint}{'&' if '?' in endpoint else '?'}{hint}")
@@ -107,6 +113,6 @@ def _sign_out(target: Target, signed_on: SignedOn) -> None:
     except UnsoundRun:
         form = None
     if form:
-        page = signed_on.browser.submit(form)
+        page = signed_on.browser.submit(form, **dict(form.buttons[:1]))
     holds = page.status < 400
     target.expect.that("sign-out", "to be answered with a page or a redirect", page, holds=holds)
