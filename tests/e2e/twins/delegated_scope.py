@@ -29,7 +29,11 @@ def _instead(rule: Callable[[ExchangeRequest], Scope]) -> AbstractContextManager
     return patch.object(auth_server.token_exchange, "delegated_scope", scope)
 
 
-@twin("TX-26", "bounds the scope by what the customer granted, and not by the subject token")
+@twin(
+    "TX-26",
+    "bounds the scope by what the customer granted, and not by the subject token",
+    also={"LC-77": Verdict.FAIL},
+)
 def ignores_the_subject_tokens_scope(_stack: InProcess) -> AbstractContextManager[object]:
     """Issue what the grant allows."""
 
@@ -69,7 +73,11 @@ def issues_unknown_scopes(stack: InProcess) -> AbstractContextManager[None]:
     return issued_anyway(stack, is_unknown)
 
 
-@twin("TX-26", "issues the subject token's scope when nothing of the request is held")
+@twin(
+    "TX-26",
+    "issues the subject token's scope when nothing of the request is held",
+    also={"LC-77": Verdict.FAIL},
+)
 def falls_back_to_the_subject_tokens_scope(_stack: InProcess) -> AbstractContextManager[object]:
     """Answer with what was not asked for."""
 
