@@ -33,25 +33,42 @@ def act_identifies_the_actor_and_nothing_more(target: Target) -> None:
 def the_current_actor_is_outermost(target: Target) -> None:
     """Compare act with the agent; then exchange a subject token that has an actor already.
 
-    Nesting is tried only where chains are offered and the suite mints subject tokens.
+    The order in a chain is tried only where chains are offered and the suite mints subject tokens.
     """
     server, expect = target.authorization_server, target.expect
     act = claims_of(server.delegation_token()).get("act")
     expect.that("act", "to name the agent", act, holds=_names_the_agent(target, act))
     if "chain" in target.file.not_offered or target.lacks("minting"):
         return
-    prior = {"sub": OTHER_AGENT}
-    answer = server.exchange(subject_token=server.mint_subject_token(act=prior))
+    act = _act_after(target, OTHER_AGENT)
+    expect.that("the outermost act", "to name the agent", act, holds=_names_the_agent(target, act))
+    nested = act.get("act")
+    holds = nested is None or nested.get("sub") == OTHER_AGENT
+    expect.that("the act nested in it", f"to be the actor before, {OTHER_AGENT}", act, holds=holds)
+
+
+@check("TX-90")
+def prior_actors_stay_in_the_chain(target: Target) -> None:
+    """Exchange a subject token that has an actor already, and find that actor nested."""
+    act = _act_after(target, OTHER_AGENT)
+    nested = act.get("act")
+    holds = isinstance(nested, dict) and nested.get("sub") == OTHER_AGENT
+    target.expect.that("act", f"to keep the actor before, {OTHER_AGENT}, nested", act, holds=holds)
+
+
+def _act_after(target: Target, prior: str) -> dict[str, Any]:
+    """Return the act that follows upon a subject token with this actor."""
+    server = target.authorization_server
+    answer = server.exchange(subject_token=server.mint_subject_token(act={"sub": prior}))
     if not answer.is_success:
         raise NotRun(
             "It takes a server that exchanges a subject token with act; one that does not says so: "
             "not_offered.chain."
         )
     act = claims_of(issued(answer, "an accepted exchange")).get("act")
-    expect.that("the outermost act", "to name the agent", act, holds=_names_the_agent(target, act))
-    nested = act.get("act") if isinstance(act, dict) else None
-    holds = isinstance(nested, dict) and nested.get("sub") == OTHER_AGENT
-    expect.that("the act nested in it", f"to be the actor before, {OTHER_AGENT}", act, holds=holds)
+    target.expect.that("act", "to be a JSON object", act, holds=isinstance(act, dict))
+    assert isinstance(act, dict)
+    return act
 
 
 def _names_the_agent(target: Target, act: Any) -> bool:

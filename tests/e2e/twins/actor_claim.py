@@ -15,7 +15,7 @@ from tests.e2e.twins.twin import twin
 from tests.e2e.verdict import Verdict
 
 
-@twin("TX-12", "writes act as a string", also={"TX-13": Verdict.FAIL})
+@twin("TX-12", "writes act as a string", also={"TX-13": Verdict.FAIL, "TX-90": Verdict.FAIL})
 def writes_act_as_a_string(stack: InProcess) -> AbstractContextManager[None]:
     """Write the agent's identifier alone."""
     return reissued(stack, lambda _request, _claims: {"act": AGENT})
@@ -31,13 +31,13 @@ def copies_the_actor_token(stack: InProcess) -> AbstractContextManager[None]:
     return reissued(stack, change)
 
 
-@twin("TX-13", "names the app as the actor")
+@twin("TX-13", "names the app as the actor", also={"TX-90": Verdict.FAIL})
 def names_another_actor(stack: InProcess) -> AbstractContextManager[None]:
     """Take the client of the subject token for whoever acts."""
     return reissued(stack, lambda _request, _claims: {"act": {"sub": "banking-app"}})
 
 
-@twin("TX-13", "forgets who acted before")
+@twin("TX-90", "forgets who acted before")
 def forgets_prior_actors(_stack: InProcess) -> AbstractContextManager[object]:
     """Write the agent alone."""
 
@@ -47,7 +47,7 @@ def forgets_prior_actors(_stack: InProcess) -> AbstractContextManager[object]:
     return patch.object(auth_server.token_exchange, "current_actor", alone)
 
 
-@twin("TX-13", "puts the prior actor outermost")
+@twin("TX-13", "puts the prior actor outermost", also={"TX-90": Verdict.FAIL})
 def puts_the_prior_actor_outermost(_stack: InProcess) -> AbstractContextManager[object]:
     """Turn the chain around."""
 
