@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,19 +16,20 @@ from tests.e2e.served import serving
 
 @dataclass
 class KeyServer:
-    """Counts the requests for the keys."""
+    """The public key that is served, and how often it was asked for."""
 
+    public_jwk: dict[str, Any]
     fetches: int = 0
 
 
 @contextmanager
 def serving_keys(listen: str, key: KeyPair) -> Iterator[KeyServer]:
     """Serve the public half of a key as a JWK set (RFC 7517 §5), whatever the path."""
-    served = KeyServer()
+    served = KeyServer(key.public_jwk)
 
     async def jwks(_request: Request) -> JSONResponse:
         served.fetches += 1
-        return JSONResponse({"keys": [key.public_jwk]})
+        return JSONResponse({"keys": [served.public_jwk]})
 
     app = Starlette(routes=[Route("/{path:path}", jwks)])
     with serving(listen, app, "minting.jwks_listen"):

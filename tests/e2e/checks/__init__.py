@@ -1,59 +1,7 @@
-"""Every check, a module for each part of the protocol."""
+"""Every check, a module for each part of the protocol; importing this package registers them all."""
 
-from tests.e2e.checks import (
-    actor_claim,
-    actor_token,
-    authorization_code,
-    authorization_request,
-    chain,
-    client_assertion,
-    client_authentication,
-    client_token,
-    delegated_scope,
-    delegation_expiry,
-    delegation_target,
-    descendants,
-    exchange_answer,
-    exchange_errors,
-    exchange_form,
-    exchange_limits,
-    exchange_request,
-    introspection,
-    may_act,
-    metadata,
-    records,
-    resource_tokens,
-    revocation,
-    subject_token,
-    token_endpoint,
-    untrusted_issuer,
-)
+import importlib
+from pathlib import Path
 
-__all__ = [
-    "actor_claim",
-    "actor_token",
-    "authorization_code",
-    "authorization_request",
-    "chain",
-    "client_assertion",
-    "client_authentication",
-    "client_token",
-    "delegated_scope",
-    "delegation_expiry",
-    "delegation_target",
-    "descendants",
-    "exchange_answer",
-    "exchange_errors",
-    "exchange_form",
-    "exchange_limits",
-    "exchange_request",
-    "introspection",
-    "may_act",
-    "metadata",
-    "records",
-    "resource_tokens",
-    "revocation",
-    "subject_token",
-    "token_endpoint",
-    "untrusted_issuer",
-]
+for _file in Path(__file__).parent.glob("[!_]*.py"):
+    importlib.import_module(f"{__name__}.{_file.stem}")
