@@ -97,6 +97,9 @@ def test_an_assertion_is_accepted_that_has(server: AuthServer, changes: dict[str
         pytest.param({"jti": ""}, id="an empty jti"),
         pytest.param({"jti": 7}, id="a number for a jti"),
         pytest.param({"jti": "j" * 257}, id="an endless jti"),
+        pytest.param({"jti": "\ud800x"}, id="half a letter in the jti"),
+        pytest.param({"jti": "é"}, id="a letter that is not ASCII in the jti"),
+        pytest.param({"jti": "a\x00b"}, id="a NUL in the jti"),
         pytest.param({"typ": "at+jwt"}, id="the type of an access token"),
     ],
 )
@@ -118,6 +121,10 @@ def test_an_assertion_is_refused_that_has(server: AuthServer, changes: dict[str,
 )
 def test_an_assertion_is_refused_that_is(server: AuthServer, assertion: str) -> None:
     assert ask(server.agent, assertion) == (401, "invalid_client")
+
+
+def test_an_assertion_with_padding_is_refused(server: AuthServer) -> None:
+    assert ask(server.agent, f"{server.agent.assertion()}==") == (401, "invalid_client")
 
 
 def test_an_assertion_of_another_clients_key_is_refused(server: AuthServer) -> None:
