@@ -54,6 +54,7 @@ def test_a_customer_signs_on_allows_asks_sees_why_withdraws_sees_the_refusal_and
     answer = visitor.ask(BALANCE_QUESTION)
     assert as_written(checking_balance(app, ALEX)) in answer.text
     assert answer.states == ["permit", "permit", "done", "permit", "permit", "permit"]
+    assert answer.hints == []
     answer.open_hood()
     claims = answer.claims(4)
     assert claims["sub"].startswith(ALEX)
@@ -71,6 +72,8 @@ def test_a_customer_signs_on_allows_asks_sees_why_withdraws_sees_the_refusal_and
     assert refused.states[3] == "deny"
     assert refused.states[4:] == ["waiting", "waiting"]
     assert "not allowed" in refused.text
+    [hint] = refused.hints
+    assert "has withdrawn it. Give it on the Permissions page" in hint
     refused.open_hood()
     expect(refused.step(4)).to_contain_text("Refused")
     visitor.screenshot("assistant-refused")
@@ -109,6 +112,8 @@ def test_a_transfer_that_the_customer_did_not_allow_is_refused_and_books_nothing
     refused = visitor.ask("yes")
     assert refused.states[3] == "deny"
     assert "not allowed" in refused.text
+    [hint] = refused.hints
+    assert f"the exchange for {TRANSFER}" in hint
     assert checking_balance(app, ALEX) == before
     visitor.sign_out()
 
