@@ -52,6 +52,22 @@ def test_the_basic_scheme_is_refused(server: AuthServer) -> None:
     assert refusal(response) == (401, "invalid_client")
 
 
+@pytest.mark.parametrize("path", ["/token", "/introspect", "/revoke"])
+@pytest.mark.parametrize(
+    ("form", "headers"),
+    [
+        ({}, {"authorization": "Basic YTpi"}),
+        ({}, {"authorization": "Bearer x"}),
+        ({"client_secret": "secret"}, {}),
+    ],
+)
+def test_a_client_that_authenticates_in_two_ways_is_refused(
+    server: AuthServer, path: str, form: dict[str, str], headers: dict[str, str]
+) -> None:
+    fields = {"grant_type": "client_credentials", "token": "x"} | server.agent.credentials() | form
+    assert refusal(server.http.post(path, data=fields, headers=headers)) == (400, "invalid_request")
+
+
 @pytest.mark.parametrize("typ", ["JWT", "jwt", "client-authentication+jwt"])
 def test_an_assertion_is_accepted_with_the_type(server: AuthServer, typ: str) -> None:
     assert ask(server.agent, server.agent.assertion(typ=typ)) == (200, "")

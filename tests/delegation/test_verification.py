@@ -173,7 +173,9 @@ async def test_a_token_is_refused_without_the_claim(
         pytest.param({"aud": [ACCOUNT_API, HALF_A_LETTER]}, id="half a letter in an audience"),
         pytest.param({"scope": HALF_A_LETTER}, id="half a letter in the scope"),
         pytest.param({"act": {"sub": HALF_A_LETTER}}, id="half a letter in the actor"),
-        pytest.param({"act": ACTOR | {"act": {"sub": HALF_A_LETTER}}}, id="half a letter in the actor before"),
+        pytest.param(
+            {"act": ACTOR | {"act": {"sub": HALF_A_LETTER}}}, id="half a letter in the actor before"
+        ),
         pytest.param({"may_act": {"sub": HALF_A_LETTER}}, id="half a letter in the may_act"),
         pytest.param({"sub": "a\x00b"}, id="a NUL in the subject"),
         pytest.param({"aud": [ACCOUNT_API, "a\x00b"]}, id="a NUL in an audience"),
