@@ -55,7 +55,7 @@ class Stack(ABC):
         """
 
     def restart(self) -> None:
-        """End all services and start them again."""
+        """End all services as a user does and start them again; only their data is kept."""
         self.stop(*SERVICES)
         self.start(*SERVICES)
 
