@@ -118,6 +118,18 @@ def test_a_transfer_that_the_customer_did_not_allow_is_refused_and_books_nothing
     visitor.sign_out()
 
 
+def test_a_customer_changes_what_the_assistant_may_do_without_withdrawing_it_first(visitor: Visitor) -> None:
+    visitor.sign_on(ALEX, READ_BALANCE)
+    visitor.open("/permissions")
+    expect(visitor.page.locator(".may")).not_to_contain_text(TRANSFER)
+    visitor.page.get_by_role("link", name="Change what it may do").click()
+    visitor.allow(READ_BALANCE, TRANSFER)
+    visitor.expect_signed_on()
+    expect(visitor.page.locator(".may")).to_contain_text(TRANSFER)
+    assert visitor.page.url.endswith("/permissions")
+    visitor.sign_out()
+
+
 def test_two_tabs_ask_at_the_same_time_and_both_end_when_one_signs_out(visitor: Visitor) -> None:
     visitor.sign_on(ALEX, READ_BALANCE, READ_TRANSACTIONS)
     other = visitor.new_tab()
