@@ -16,7 +16,7 @@ from account_api import problems
 from account_api.bank import Bank, bank_of
 from account_api.call import Recorder
 from account_api.database import Database, DatabaseUnavailable
-from account_api.metadata import resource_metadata
+from account_api.metadata import WELL_KNOWN, resource_metadata
 from account_api.openapi import AccountApi
 from account_api.recorded_route import refused
 from account_api.routes import router
@@ -102,7 +102,7 @@ def _public_routes(settings: Settings, database: Database, keys: RemoteKeySet) -
 
     return [
         *health_routes({"database": database_ready, "keys": keys_ready}),
-        Route("/.well-known/oauth-protected-resource", metadata_document),
+        Route(WELL_KNOWN, metadata_document),
     ]
 
 

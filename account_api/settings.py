@@ -3,8 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import SecretStr, field_validator
+from pydantic import SecretStr, StringConstraints, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MetadataUrl = Annotated[
+    str, StringConstraints(pattern=r"^https?://[^/?#@\s]+/\.well-known/oauth-protected-resource$")
+]
 
 
 class Settings(BaseSettings):
@@ -15,7 +19,7 @@ class Settings(BaseSettings):
     issuer: str = "http://localhost:8502"
     jwks_uri: str = "http://localhost:8502/jwks"
     audience: str = "https://account.api.example.com"
-    resource_metadata_url: str = "http://localhost:8505/.well-known/oauth-protected-resource"
+    resource_metadata_url: MetadataUrl = "http://localhost:8505/.well-known/oauth-protected-resource"
     app_client_ids: Annotated[frozenset[str], NoDecode] = frozenset({"banking-app"})
     data_dir: Path = Path("./data/account_api")
     database_url: SecretStr = SecretStr("")

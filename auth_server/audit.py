@@ -24,11 +24,19 @@ def transaction(engine: Engine) -> Iterator[Session]:
             print_record(record)
 
 
-def record(db: Session, step: int, decision: Decision, reason: str, operation: str, **fields: Any) -> Record:
-    """Keep a record in this transaction: it is there if and only if the effect is."""
-    entry = Record(
+def entry(step: int, decision: Decision, reason: str, operation: str, **fields: Any) -> Record:
+    """Return a record of this service."""
+    return Record(
         service="auth_server", step=step, decision=decision, reason=reason, operation=operation, **fields
     )
-    insert_record(db.connection(), RECORD, entry)
-    db.info.setdefault(_UNPRINTED, []).append(entry)
-    return entry
+
+
+def keep(db: Session, record: Record) -> None:
+    """Keep a record in this transaction: it is there if and only if the effect is."""
+    insert_record(db.connection(), RECORD, record)
+    db.info.setdefault(_UNPRINTED, []).append(record)
+
+
+def record(db: Session, step: int, decision: Decision, reason: str, operation: str, **fields: Any) -> None:
+    """Record a decision in this transaction."""
+    keep(db, entry(step, decision, reason, operation, **fields))

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from authlib.oauth2 import OAuth2Error, OAuth2Request
 from authlib.oauth2.rfc6749 import AuthorizationServer as AuthlibServer
-from authlib.oauth2.rfc6749 import UnsupportedGrantTypeError
+from authlib.oauth2.rfc6749 import InvalidRequestError, UnsupportedGrantTypeError
+from authlib.oauth2.rfc6749.errors import UnsupportedResponseTypeError
+from authlib.oauth2.rfc6749.grants import BaseGrant
 from starlette.responses import Response
 
 from auth_server.audit import record
@@ -28,6 +30,7 @@ NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 # Authlib logs each token that it issues, for debugging.
 logging.getLogger("authlib").setLevel(logging.INFO)
 
+_SEND_CODE: Final = "send response_type=code"
 _STEPS: Final = {
     "authorization_code": (1, "token.authorization_code"),
     "refresh_token": (1, "token.refresh"),
@@ -104,6 +107,22 @@ class AuthorizationServer(AuthlibServer):
             raise InvalidClient("client authentication is missing: send client_assertion (private_key_jwt)")
         request.client = client
         return client
+
+    def get_authorization_grant(self, request: ServerRequest) -> BaseGrant:
+        """Return the grant that an authorization request is for (RFC 6749 §3.1.1).
+
+        Raises:
+            InvalidRequestError: it names no `response_type`.
+            UnsupportedResponseTypeError: it names another than `code`.
+        """
+        try:
+            return super().get_authorization_grant(request)
+        except UnsupportedResponseTypeError as error:
+            # Authlib mixes up the two texts of this error.
+            error.response_type, error.description = request.payload.response_type, _SEND_CODE
+            if error.response_type:
+                raise
+            raise InvalidRequestError(_SEND_CODE, redirect_uri=error.redirect_uri) from error
 
     def create_oauth2_request(self, request: ServerRequest) -> ServerRequest:
         """Return the request: our routes make it in Authlib's form at once."""

@@ -23,17 +23,13 @@ from delegation.record import Decision
 router = APIRouter(tags=["sign-on"])
 
 
-@router.get("/authorize", responses=PAGE, openapi_extra=AUTHORIZATION_REQUEST)
+@router.get("/authorize", name="authorize", responses=PAGE, openapi_extra=AUTHORIZATION_REQUEST)
 def authorize(request: Request, context: InContext) -> Response:
     """Begin a sign-on: answers with a page, or with a redirect to the client."""
-    try:
-        parameters = parse_parameters(query_string(request))
-    except OAuth2Error as error:
-        return error_page(context, request, 400, "This sign-on link does not work", _sentence(error))
-    return _answer(context, request, parameters)
+    return _answer(context, request, parse_parameters(query_string(request)))
 
 
-@router.post("/authorize", responses=PAGE, openapi_extra=AUTHORIZATION_FORM)
+@router.post("/authorize", name="authorize", responses=PAGE, openapi_extra=AUTHORIZATION_FORM)
 def authorize_by_form(request: Request, form: Form, context: InContext) -> Response:
     """Begin a sign-on, with the parameters in a form (OpenID Connect Core §3.1.2.1)."""
     return _answer(context, request, form)

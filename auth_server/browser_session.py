@@ -66,9 +66,11 @@ def remove_session_cookie(response: Response, settings: Settings) -> None:
     )
 
 
-def end_session(db: Session, session: SignOnSession, now: datetime) -> None:
+def end_session(
+    db: Session, session: SignOnSession, now: datetime, reason: str = "the customer signed out"
+) -> None:
     """End the session, and with it every token that came of it; its codes are worth nothing without it."""
     # First the session: this waits for whoever holds it, and what they issued is then seen below.
     db.execute(delete(SignOnSession).where(SignOnSession.sid == session.sid))
     revoke_session(db, session.sid, now)
-    record(db, 1, "permit", "the customer signed out", "sign_out", sub=session.sub, time=now)
+    record(db, 1, "permit", reason, "sign_out", sub=session.sub, time=now)

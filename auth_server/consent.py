@@ -12,12 +12,12 @@ from auth_server.authorize import finish, must_sign_on_again, refuse
 from auth_server.browser_session import current_session
 from auth_server.consent_page import asked_scope, consent_page, requested_agent
 from auth_server.context import Context, Form, InContext
+from auth_server.csrf import ForeignForm
 from auth_server.delegation_grants import give_grant
 from auth_server.documented import AUTHORIZATION_REQUEST, PAGE
 from auth_server.documented import form as form_of
 from auth_server.oauth_errors import InvalidTarget
 from auth_server.oauth_request import ServerRequest, parse_parameters, query_string
-from auth_server.pages import expired_form_page
 from auth_server.tables import SignOnSession
 from delegation.scope import Scope
 
@@ -26,17 +26,20 @@ _ALLOW = "allow:"
 
 
 @router.post(
-    "/consent", responses=PAGE, openapi_extra=AUTHORIZATION_REQUEST | form_of("csrf", "sid", "decision")
+    "/consent",
+    name="grant.give",
+    responses=PAGE,
+    openapi_extra=AUTHORIZATION_REQUEST | form_of("csrf", "sid", "decision"),
 )
 def consent(request: Request, form: Form, context: InContext) -> Response:
     """Keep the customer's decision, and answer the authorization request in the query."""
     fields, query = dict(form), query_string(request)
     if not context.csrf.is_own_form(request, fields):
-        return expired_form_page(context, request, query)
+        raise ForeignForm
     with context.transaction() as db:
         session = current_session(db, request, context.settings, context.now())
         if session is None or session.sid != fields.get("sid"):
-            return expired_form_page(context, request, query)
+            raise ForeignForm
         oauth_request = context.request(db, "GET", "/authorize", parse_parameters(query))
         grant: AuthorizationCodeGrant | None = None
         try:

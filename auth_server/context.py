@@ -15,7 +15,12 @@ from auth_server.audit import transaction
 from auth_server.authorization_server import AuthorizationServer
 from auth_server.clients import Client
 from auth_server.csrf import CsrfProtection
-from auth_server.oauth_request import Parameters, ServerRequest, form_parameters
+from auth_server.oauth_request import (
+    Parameters,
+    ServerRequest,
+    check_one_authentication,
+    form_parameters,
+)
 from auth_server.passwords import Passwords
 from auth_server.settings import Settings
 from delegation.clock import Clock
@@ -56,3 +61,12 @@ def _context(request: Request) -> Context:
 
 InContext = Annotated[Context, Depends(_context)]
 Form = Annotated[list[tuple[str, str]], Depends(form_parameters)]
+
+
+def _client_form(request: Request, form: Form) -> list[tuple[str, str]]:
+    check_one_authentication(form, request.headers.getlist("authorization"))
+    return form
+
+
+ClientForm = Annotated[list[tuple[str, str]], Depends(_client_form)]
+"""A form at an endpoint where clients authenticate."""

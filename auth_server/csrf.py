@@ -16,6 +16,10 @@ _KEY_BYTES: Final = 32
 _BROWSER: Final = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 
 
+class ForeignForm(Exception):
+    """A form that this server did not make for this browser, or for a sign-on that is over."""
+
+
 class CsrfProtection:
     """Each browser has a random cookie, each form the cookie's signature, which only this server can make."""
 

@@ -40,7 +40,7 @@ OAUTH: Final[Responses] = {
     503: {"description": "Cannot decide now", **_OAUTH_ERROR},
     **problem(413),
 }
-PROTECTED: Final[Responses] = problem(400, 401, 403, 503)
+PROTECTED: Final[Responses] = problem(400, 401, 403, 413, 503)
 
 _AUTHORIZATION_REQUEST: Final = {
     "response_type": "code",

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from auth_server.context import Form, InContext
+from auth_server.context import ClientForm, InContext
 from auth_server.documented import OAUTH, form
 from auth_server.metadata import metadata
 from delegation.signing_key import jwk_set
@@ -22,6 +22,7 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
 
 @router.post(
     "/token",
+    name="token.unknown_grant",
     responses=_ANSWER,
     openapi_extra=form(
         "grant_type",
@@ -38,23 +39,33 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
         actor_token_type="RFC 8693 section 2.1",  # noqa: S106 - a description
     ),
 )
-def token(parameters: Form, context: InContext) -> Response:
+def token(parameters: ClientForm, context: InContext) -> Response:
     """Issue a token under one of the registered grants (RFC 6749 §3.2)."""
     with context.transaction() as db:
         request = context.request(db, "POST", "/token", parameters)
         return context.server.create_token_response(request).as_http()
 
 
-@router.post("/introspect", responses=_ANSWER, openapi_extra=form("token", **_CLIENT))
-def introspect(parameters: Form, context: InContext) -> Response:
+@router.post(
+    "/introspect",
+    name="token.introspection",
+    responses=_ANSWER,
+    openapi_extra=form("token", **_CLIENT),
+)
+def introspect(parameters: ClientForm, context: InContext) -> Response:
     """Tell about a token (RFC 7662)."""
     with context.transaction() as db:
         request = context.request(db, "POST", "/introspect", parameters)
         return context.server.answer("introspection", request).as_http()
 
 
-@router.post("/revoke", responses=_ANSWER, openapi_extra=form("token", **_CLIENT))
-def revoke(parameters: Form, context: InContext) -> Response:
+@router.post(
+    "/revoke",
+    name="token.revocation",
+    responses=_ANSWER,
+    openapi_extra=form("token", **_CLIENT),
+)
+def revoke(parameters: ClientForm, context: InContext) -> Response:
     """End a token (RFC 7009)."""
     with context.transaction() as db:
         request = context.request(db, "POST", "/revoke", parameters)

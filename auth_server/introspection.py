@@ -5,9 +5,12 @@ from typing import Any
 from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint as AuthlibIntrospectionEndpoint
 
+from auth_server.audit import record
 from auth_server.authorization_server import AuthorizationServer
+from auth_server.clients import Client
 from auth_server.oauth_request import ServerRequest
 from delegation.bearer import InvalidToken
+from delegation.record import Decision, of_token
 from delegation.token import AccessToken, DelegationToken
 
 
@@ -30,13 +33,19 @@ class IntrospectionEndpoint(AuthlibIntrospectionEndpoint):
         encoded = request.form.get("token")
         if not encoded:
             raise InvalidRequestError("token is missing")
+        token = self._token_of(client, request, encoded)
+        decision: Decision = "permit" if token else "deny"
+        reason = "the token is active" if token else "no active token of this client's, or for it"
+        fields = of_token(token) | {"client_id": client.client_id}
+        record(request.db, 1, decision, reason, "token.introspection", time=request.now, **fields)
+        return 200, active(token) if token else {"active": False}, []
+
+    def _token_of(self, client: Client, request: ServerRequest, encoded: str) -> AccessToken | None:
         try:
             token = self.server.tokens.read(request.db, encoded, request.now)
         except InvalidToken:
-            return 200, {"active": False}, []
-        if client.client_id not in {token.client_id, *token.audience}:
-            return 200, {"active": False}, []
-        return 200, active(token), []
+            return None
+        return token if client.client_id in {token.client_id, *token.audience} else None
 
 
 def active(token: AccessToken) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from authlib.oauth2 import OAuth2Request
-from authlib.oauth2.rfc6749 import InvalidRequestError
+from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError
 from authlib.oauth2.rfc6749.requests import OAuth2Payload
 from fastapi import Request
 from sqlalchemy.orm import Session
@@ -28,6 +28,10 @@ _PLAIN_TEXT = re.compile(r"[\x20\x21\x23-\x5B\x5D-\x7E]*\Z")
 _FORM = "application/x-www-form-urlencoded"
 
 Parameters = Sequence[tuple[str, str]]
+
+
+class FormTooLong(Problem):
+    """A form that is too long to be read."""
 
 
 class _Payload(OAuth2Payload):
@@ -85,6 +89,7 @@ def parse_parameters(encoded: str) -> list[tuple[str, str]]:
 
     Raises:
         InvalidRequestError: malformed, too many, or one that may stand once stands twice.
+        InvalidScopeError: `scope` has a character that no scope has (RFC 6749 §3.3).
     """
     if not encoded.isascii():
         raise InvalidRequestError("The parameters are not URL-encoded.")
@@ -95,9 +100,22 @@ def parse_parameters(encoded: str) -> list[tuple[str, str]]:
     names = [name for name, _ in parameters if name not in _REPEATABLE]
     if len(names) != len(set(names)):
         raise InvalidRequestError("A parameter that may stand once stands twice.")
-    if any("\0" in value or (name in _PLAIN and not _PLAIN_TEXT.match(value)) for name, value in parameters):
-        raise InvalidRequestError("A parameter has a character that is not allowed.")
+    for name, value in parameters:
+        if "\0" in value or (name in _PLAIN and not _PLAIN_TEXT.match(value)):
+            kind = InvalidScopeError if name == "scope" else InvalidRequestError
+            raise kind("A parameter has a character that is not allowed.")
     return parameters
+
+
+def check_one_authentication(parameters: Parameters, authorization: Sequence[str]) -> None:
+    """Check that a client does not authenticate in two ways; `authorization` is every such header's value.
+
+    Raises:
+        InvalidRequestError: it does (RFC 6749 §2.3).
+    """
+    ways = [name for name, _ in parameters if name in {"client_assertion", "client_secret"}]
+    if len(ways) + len(authorization) > 1:
+        raise InvalidRequestError("Authenticate in one way only: send client_assertion and nothing else.")
 
 
 def query_string(request: Request) -> str:
@@ -106,21 +124,26 @@ def query_string(request: Request) -> str:
     return encoded.decode("latin-1")
 
 
+def is_form(request: Request) -> bool:
+    """Tell whether the request says that its body is a form."""
+    return request.headers.get("content-type", "").split(";")[0].strip().lower() == _FORM
+
+
 async def form_parameters(request: Request) -> list[tuple[str, str]]:
     """Read the parameters of a form POST.
 
     Raises:
         InvalidRequestError: not a form, or not as `parse_parameters` wants it.
-        Problem: too large.
+        FormTooLong: it is.
     """
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
+    if not is_form(request):
         raise InvalidRequestError(f"Send the parameters as {_FORM}.")
     body = b""
     try:
         async for chunk in request.stream():
             body += chunk
             if len(body) > _MAX_FORM_BYTES:
-                raise Problem(413, f"Send {_MAX_FORM_BYTES} bytes at most.")
+                raise FormTooLong(413, f"Send {_MAX_FORM_BYTES} bytes at most.")
     except ClientDisconnect as error:  # unhandled, it would fill the log with whoever hangs up
         raise InvalidRequestError("The request is not whole.") from error
     return parse_parameters(body.decode("latin-1"))

@@ -13,9 +13,10 @@ from auth_server.authorization_server import NO_STORE
 from auth_server.context import Context, InContext
 from auth_server.delegation_grants import grants_of, withdraw_grant
 from auth_server.documented import PROTECTED, problem
+from auth_server.oauth_request import form_parameters, is_form
 from auth_server.scopes import DESCRIPTIONS
 from auth_server.tables import RECORD, Customer, DelegationGrant
-from delegation.bearer import BearerError, InsufficientScope, InvalidToken, bearer_token
+from delegation.bearer import BearerError, InsufficientScope, InvalidRequest, InvalidToken, bearer_token
 from delegation.problem import Problem
 from delegation.record import Decision, of_token
 from delegation.record_table import records_of
@@ -46,34 +47,67 @@ def check_own_token(token: AccessToken, issuer: str, scope: Scope) -> None:
         raise InsufficientScope("The token does not carry the scope that this needs.", scope)
 
 
-@router.get("/userinfo", responses=PROTECTED)
-@router.post("/userinfo", responses=PROTECTED)
-def userinfo(request: Request, context: InContext) -> dict[str, str]:
+async def _token_in_form(request: Request) -> bool:
+    """Tell whether the body carries an access token (RFC 6750 §2.2), which is not a way to send one here."""
+    return is_form(request) and any(name == "access_token" for name, _ in await form_parameters(request))
+
+
+def needs(scope: str) -> Any:
+    """Declare on a route the scope of the token that opens it; the token is verified before all else."""
+    needed = Scope({scope})
+
+    def authorized(
+        request: Request, context: InContext, in_form: Annotated[bool, Depends(_token_in_form)]
+    ) -> AccessToken:
+        try:
+            if in_form:
+                raise InvalidRequest("Send the access token in the Authorization header, never in the body.")
+            encoded = bearer_token(request.headers.getlist("authorization"), request.query_params)
+            with context.transaction() as db:
+                token = context.server.tokens.read(db, encoded, context.now())
+            request.state.token = token  # whatever is refused from here on, its record names the customer
+            check_own_token(token, context.settings.issuer, needed)
+        except BearerError as error:
+            error.scope = needed
+            raise
+        return token
+
+    return Depends(authorized)
+
+
+@router.get("/userinfo", name="userinfo", responses=PROTECTED)
+@router.post("/userinfo", name="userinfo", responses=PROTECTED)
+def userinfo(context: InContext, token: Annotated[AccessToken, needs("openid")]) -> dict[str, str]:
     """Say who signed on (OpenID Connect Core §5.3)."""
-    token = _authorized(context, request, "openid", "userinfo")
     with context.transaction() as db:
         _permit(context, db, "userinfo", token)
         customer = db.get(Customer, token.subject) if "profile" in token.scope else None
     return {"sub": token.subject} | ({"name": customer.name} if customer else {})
 
 
-@router.get("/grants", responses=PROTECTED)
-def grants(request: Request, context: InContext) -> dict[str, list[dict[str, Any]]]:
+@router.get("/grants", name="grant.list", responses=PROTECTED)
+def grants(
+    context: InContext, token: Annotated[AccessToken, needs("grant_management_query")]
+) -> dict[str, list[dict[str, Any]]]:
     """List what the customer allows, to whom, until when."""
-    token = _authorized(context, request, "grant_management_query", "grant.list")
     with context.transaction() as db:
         _permit(context, db, "grant.list", token)
         return {"grants": [_shown(context, grant) for grant in grants_of(db, token.subject, context.now())]}
 
 
 @router.delete(
-    "/grants/{grant_id}", status_code=204, response_class=Response, responses=PROTECTED | problem(404, 422)
+    "/grants/{grant_id}",
+    name="grant.withdraw",
+    status_code=204,
+    response_class=Response,
+    responses=PROTECTED | problem(404, 422),
 )
 def withdraw(
-    request: Request, context: InContext, grant_id: Annotated[str, Path(max_length=64, pattern=r"^[\w-]+$")]
+    context: InContext,
+    token: Annotated[AccessToken, needs("grant_management_revoke")],
+    grant_id: Annotated[str, Path(max_length=64, pattern=r"^[\w-]+$")],
 ) -> None:
     """Withdraw a grant (Grant Management for OAuth 2.0 §6.4); what the agent holds under it ends as well."""
-    token = _authorized(context, request, "grant_management_revoke", "grant.withdraw")
     with context.transaction() as db:
         grant = withdraw_grant(db, token.subject, grant_id, context.now())
         if grant is not None:
@@ -85,29 +119,14 @@ def withdraw(
         raise Problem(404, "There is no such grant in force; list the grants to see which there are.")
 
 
-@router.get("/records", responses=PROTECTED | problem(422))
-def records(request: Request, context: InContext, trace_id: TraceId) -> dict[str, list[dict[str, object]]]:
+@router.get("/records", name="record.list", responses=PROTECTED | problem(422))
+def records(
+    context: InContext, token: Annotated[AccessToken, needs("openid")], trace_id: TraceId
+) -> dict[str, list[dict[str, object]]]:
     """List the customer's own records of one trace, oldest first."""
-    token = _authorized(context, request, "openid", "record.list")
     with context.transaction() as db:
         _permit(context, db, "record.list", token)
         return {"records": records_of(db.connection(), RECORD, token.subject, trace_id)}
-
-
-def _authorized(context: Context, request: Request, scope: str, operation: str) -> AccessToken:
-    """Return the caller's token if it opens this interface; a refusal is recorded."""
-    token: AccessToken | None = None
-    try:
-        encoded = bearer_token(request.headers.getlist("authorization"), request.query_params)
-        with context.transaction() as db:
-            token = context.server.tokens.read(db, encoded, context.now())
-        check_own_token(token, context.settings.issuer, Scope({scope}))
-    except BearerError as error:
-        with context.transaction() as db:
-            _record(context, db, "deny", error.description, operation, token)
-        error.scope = Scope({scope})
-        raise
-    return token
 
 
 def _permit(context: Context, db: Session, operation: str, token: AccessToken, **fields: Any) -> None:
@@ -120,7 +139,7 @@ def _record(
     decision: Decision,
     reason: str,
     operation: str,
-    token: AccessToken | None,
+    token: AccessToken,
     **fields: Any,
 ) -> None:
     record(db, 1, decision, reason, operation, time=context.now(), **of_token(token) | fields)

@@ -1,5 +1,6 @@
 """Client authentication by `private_key_jwt` (RFC 7523 §2.2, §3; OpenID Connect Core §9)."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -18,10 +19,11 @@ from delegation.bearer import InvalidToken
 from delegation.client_assertion import ASSERTION_TYPE
 from delegation.jwks import KeysUnavailable, RemoteKeySet, UnknownKey
 from delegation.signing_key import ALGORITHM
-from delegation.verification import signed_claims
+from delegation.verification import COMPACT, signed_claims
 
 LONGEST_ASSERTION_LIFE: Final = timedelta(minutes=5)
 _MAX_LENGTH: Final = 4096
+_JTI: Final = re.compile(r"[ -~]{1,256}")
 _TYPES: Final = frozenset({"jwt", "client-authentication+jwt"})
 
 
@@ -98,7 +100,7 @@ def check_assertion(claims: Mapping[str, Any], client_id: str, issuer: str, now:
     if claims.get("aud") not in (issuer, [issuer]):
         raise _refused("aud must be the issuer and nothing else")
     jti = claims.get("jti")
-    if not isinstance(jti, str) or not 0 < len(jti) <= 256:
+    if not isinstance(jti, str) or not _JTI.fullmatch(jti):
         raise _refused("jti is missing or malformed")
     expires_at = _time(claims, "exp")
     if not now < expires_at <= now + LONGEST_ASSERTION_LIFE:
@@ -113,6 +115,8 @@ def _claimed_client(assertion: str) -> tuple[str, str]:
     try:
         if len(assertion) > _MAX_LENGTH:
             raise _refused("the assertion is too long")
+        if not COMPACT.fullmatch(assertion):
+            raise _refused("the assertion is not a JWT")
         header = jwt.get_unverified_header(assertion)
         claims = jwt.decode(assertion, options={"verify_signature": False})
     except (InvalidTokenError, ValueError, RecursionError) as error:

@@ -16,7 +16,7 @@ def check_resource(resource: str) -> str:
         parts = urlsplit(resource)
     except ValueError as error:
         raise InvalidTarget("resource is not a URI") from error
-    if not parts.scheme or not parts.netloc or "#" in resource:
+    if not parts.scheme or "#" in resource:
         raise InvalidTarget("resource must be an absolute URI without a fragment")
     return resource
 

@@ -36,25 +36,18 @@ class RevocationEndpoint(AuthlibRevocationEndpoint):
         if not value:
             raise InvalidRequestError("token is missing")
         row = request.db.get(RefreshToken, hashed(value)) or self._access_token(request, value)
-        if row is None:
-            return 200, {}, []
-        if row.client_id != client.client_id:
+        if row is not None and row.client_id != client.client_id:
             raise UnauthorizedRevocation("this token was issued to another client")
-        if isinstance(row, RefreshToken):
+        reason = "the client ended its own token"
+        if row is None:
+            reason = "there is no such token, or no longer: nothing was to be done"
+        elif isinstance(row, RefreshToken):
             hold_session(request.db, row.sid)
             revoke_family(request.db, row.family, request.now)
         else:
             row.revoked_at = request.now
-        record(
-            request.db,
-            1,
-            "permit",
-            "the client ended its own token",
-            "token.revocation",
-            sub=row.sub,
-            client_id=row.client_id,
-            time=request.now,
-        )
+        sub, who, now = row.sub if row else None, client.client_id, request.now
+        record(request.db, 1, "permit", reason, "token.revocation", sub=sub, client_id=who, time=now)
         return 200, {}, []
 
     def _access_token(self, request: ServerRequest, value: str) -> IssuedToken | None:

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     demo_password: str = Field("bank-demo", repr=False)
     grant_days: int = Field(90, ge=1, le=366)
     sign_on_hours: int = Field(12, ge=1, le=168)
+    record_days: int = Field(90, ge=1, le=3660)
 
     @property
     def is_https(self) -> bool:

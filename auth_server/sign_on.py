@@ -8,12 +8,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from auth_server.audit import record
-from auth_server.browser_session import begin_session, set_session_cookie
+from auth_server.browser_session import begin_session, current_session, end_session, set_session_cookie
 from auth_server.context import Context, Form, InContext
+from auth_server.csrf import ForeignForm
 from auth_server.documented import AUTHORIZATION_REQUEST, PAGE
 from auth_server.documented import form as form_of
 from auth_server.oauth_request import query_string
-from auth_server.pages import expired_form_page, sign_on_page
+from auth_server.pages import sign_on_page
 from auth_server.passwords import forget_failures, seconds_to_wait
 from auth_server.tables import Customer
 from delegation.record import Decision
@@ -31,6 +32,7 @@ def sign_on_again(request: Request) -> Response:
 
 @router.post(
     "/sign-on",
+    name="sign_on",
     responses=PAGE,
     openapi_extra=AUTHORIZATION_REQUEST | form_of("csrf", "username", "password"),
 )
@@ -38,7 +40,7 @@ def sign_on(request: Request, form: Form, context: InContext) -> Response:
     """Check the password, and go on with the authorization request in the query."""
     fields, query = dict(form), query_string(request)
     if not context.csrf.is_own_form(request, fields):
-        return expired_form_page(context, request, query)
+        raise ForeignForm
     username = fields.get("username", "").strip().lower()[:_MAX_USERNAME]
     wait = _count_try(context, username)
     if wait:
@@ -46,7 +48,7 @@ def sign_on(request: Request, form: Form, context: InContext) -> Response:
         response = sign_on_page(context, request, query, None, 429, message, username)
         response.headers["Retry-After"] = str(wait)
         return response
-    cookie = _check(context, username, fields.get("password", "")[:_MAX_PASSWORD])
+    cookie = _check(context, request, username, fields.get("password", "")[:_MAX_PASSWORD])
     if cookie is None:
         message = "This user name and password do not match. Check both, then try again."
         return sign_on_page(context, request, query, None, 403, message, username)
@@ -68,8 +70,11 @@ def _count_try(context: Context, username: str) -> int:
         return 1
 
 
-def _check(context: Context, username: str, password: str) -> str | None:
-    """Return the new session's cookie, or None. The slow comparison runs outside of any transaction."""
+def _check(context: Context, request: Request, username: str, password: str) -> str | None:
+    """Return the new session's cookie, or None; the browser's last session ends, nobody could sign out of it.
+
+    The slow comparison runs outside of any transaction.
+    """
     with context.transaction() as db:
         customer = db.get(Customer, username)
     right = context.passwords.matches(customer.password_hash if customer else None, password)
@@ -80,6 +85,9 @@ def _check(context: Context, username: str, password: str) -> str | None:
             return None
         forget_failures(db, username)
         _record(context, db, "permit", "the password is right", customer.sub)
+        last = current_session(db, request, context.settings, context.now())
+        if last is not None:
+            end_session(db, last, context.now(), "the browser is signed on anew")
         return begin_session(db, customer.sub, context.settings, context.now())
 
 

@@ -24,6 +24,7 @@ class Step(_Event):
     """One step, 2 to 6, of one tool call: who called whom, with what, and what was decided.
 
     `call` numbers the assistant's tool calls from 1; 0 is the question itself. Tokens are claims only.
+    `failed` means that nobody decided, for lack of an answer; `hint` is for the trainer.
     """
 
     step: int = Field(ge=2, le=6)
@@ -36,6 +37,8 @@ class Step(_Event):
     request: dict[str, Any] | None = None
     token: dict[str, Any] | None = None
     decision: Literal["permit", "deny"] | None = None
+    failed: bool = False
+    hint: str | None = None
     reason: str | None = None
     decision_id: str | None = None
     record_id: str | None = None

@@ -10,7 +10,7 @@ from banking_app.claims_view import ClaimTable, claim_table
 from banking_app.conversations import Turn
 from banking_app.parties import FLOW, flow_step, party
 
-State = Literal["permit", "deny", "done", "waiting"]
+State = Literal["permit", "deny", "failed", "done", "waiting"]
 
 _TOKEN_OF_STEP: Final = {
     1: "ID token",
@@ -99,9 +99,18 @@ def hood(turn: Turn) -> Hood:
     return Hood(turn.trace_id, strip, groups, len(set(calls) - {0}))
 
 
+def hints(turn: Turn) -> tuple[str, ...]:
+    """Return what the trainer should know about tool calls that failed or were refused, each thing once.
+
+    A refusal that the assistant got over, with another token, ends no call and needs no hint.
+    """
+    last_of_call = {step.call: step for step in turn.steps}
+    return tuple(dict.fromkeys(step.hint for step in last_of_call.values() if step.hint))
+
+
 def _sum(cards: Iterable[StepCard], number: int) -> State:
     states = {card.state for card in cards if card.number == number}
-    order: tuple[State, ...] = ("deny", "permit", "done")
+    order: tuple[State, ...] = ("deny", "failed", "permit", "done")
     return next((state for state in order if state in states), "waiting")
 
 
@@ -141,7 +150,7 @@ def _card(step: Step, turn: Turn) -> StepCard:
         says=flow.says,
         source=party(step.source),
         target=party(step.target),
-        state=step.decision or "done",
+        state=step.decision or ("failed" if step.failed else "done"),
         verdict=_verdict(step),
         reason=step.reason or "",
         facts_title="What came back" if step.step == 6 else "What was asked",
@@ -157,7 +166,7 @@ def _card(step: Step, turn: Turn) -> StepCard:
 def _verdict(step: Step) -> str:
     if step.step == 4 and step.decision == "permit":
         return "Reused" if step.reused else "Issued"
-    undecided = "Sent" if step.step == 3 else "No decision"
+    undecided = "No answer" if step.failed else "Sent" if step.step == 3 else "No decision"
     return {"permit": "Permitted", "deny": "Refused", None: undecided}[step.decision]
 
 

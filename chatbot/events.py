@@ -24,7 +24,9 @@ class Step(Event):
     """One step, 2 to 6, of the documented flow. Tokens are shown as their claims, never encoded.
 
     `call` numbers the tool calls of a question from 1, and is 0 for the question itself. `record_id` names
-    the record that the service which decided has written, where it says.
+    the record that the service which decided has written, where it says. `failed` says that whom the step
+    was for gave no usable answer, so that there is no decision; `hint` tells the trainer what to do about a
+    step that failed or was refused.
     """
 
     name: ClassVar[str] = "step"
@@ -39,6 +41,8 @@ class Step(Event):
     request: dict[str, Any] | None = None
     token: dict[str, Any] | None = None
     decision: Literal["permit", "deny"] | None = None
+    failed: bool = False
+    hint: str | None = None
     reason: str | None = None
     decision_id: str | None = None
     record_id: str | None = None

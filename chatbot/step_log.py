@@ -8,6 +8,7 @@ from chatbot.delegation_tokens import DelegationToken, ExchangeRefused
 from chatbot.events import Event, Service, Step
 from chatbot.gateway_client import Answer
 from chatbot.subject_token import Customer
+from chatbot.tool_errors import ToolError
 from delegation.clock import Clock
 from delegation.record import Decision
 
@@ -16,6 +17,8 @@ Emit = Callable[[Event], None]
 
 class _Outcome(TypedDict, total=False):
     decision: Decision | None
+    failed: bool
+    hint: str | None
     reason: str | None
     decision_id: str | None
     record_id: str | None
@@ -58,7 +61,7 @@ class StepLog:
 
     def issued(self, token: DelegationToken) -> None:
         """Steps 3 and 4: a delegation token was issued, now or for an earlier call."""
-        self._asked(token.request, token.record_id, reused=token.reused)
+        self._asked(token.request, reused=token.reused, record_id=token.record_id)
         self._step(
             4,
             title="Delegation token reused" if token.reused else "Delegation token issued",
@@ -70,50 +73,73 @@ class StepLog:
             reused=token.reused,
         )
 
-    def exchange_refused(self, refusal: ExchangeRefused) -> None:
-        """Steps 3 and 4: there is no delegation token."""
-        self._asked(refusal.request, refusal.record_id, reused=False)
+    def exchange_refused(self, refusal: ExchangeRefused, failure: ToolError) -> None:
+        """Steps 3 and 4: there is no delegation token. Where nobody decided, step 4 is not reached."""
+        reason = f"{refusal.error.error}: {refusal.error.description}"
+        if refusal.error.undecided:
+            self._asked(
+                refusal.request, record_id=refusal.record_id, failed=True, reason=reason, hint=failure.hint
+            )
+            return
+        self._asked(refusal.request, record_id=refusal.record_id)
         self._step(
             4,
             title="Token exchange refused",
             source="auth_server",
             target="chatbot",
             decision="deny",
-            reason=f"{refusal.error.error}: {refusal.error.description}",
+            reason=reason,
+            hint=failure.hint,
         )
 
-    def answered(self, request: Mapping[str, Any], token: DelegationToken, answer: Answer) -> None:
-        """Steps 5 and 6: what the gateway decided, and what the account API then answered."""
+    def answered(
+        self, request: Mapping[str, Any], token: DelegationToken, answer: Answer, failure: ToolError | None
+    ) -> None:
+        """Steps 5 and 6: what the gateway decided, and what the account API then answered.
+
+        `failure` is why the answer is no result.
+        """
+        hint = failure.hint if failure else None
+        undecided = answer.decision is None and answer.status >= 500
+        ends_here = undecided or answer.decision == "deny"
         self._called(
-            request, token, decision=answer.decision, reason=answer.reason, decision_id=answer.decision_id
+            request,
+            token,
+            decision=answer.decision,
+            failed=undecided,
+            hint=hint if ends_here else None,
+            reason=_why_not_served(answer) if undecided else answer.reason,
+            decision_id=answer.decision_id,
         )
-        if answer.decision == "deny":
+        if ends_here:
             return
-        served, refused = answer.status < 300, 400 <= answer.status < 500
+        refused = 400 <= answer.status < 500
         self._step(
             6,
-            title="Account API served the request" if served else "Account API did not serve the request",
+            title="Account API did not serve the request" if failure else "Account API served the request",
             source="gateway",
             target="account_api",
             request={"status": answer.status},
-            decision="permit" if served else "deny" if refused else None,
-            reason=None if served else answer.detail or f"It answered {answer.status}.",
+            decision="deny" if refused else None if failure else "permit",
+            failed=failure is not None and not refused,
+            hint=hint,
+            reason=_why_not_served(answer) if failure else None,
             record_id=answer.record_id,
         )
 
-    def unanswered(self, request: Mapping[str, Any], token: DelegationToken) -> None:
+    def unanswered(self, request: Mapping[str, Any], token: DelegationToken, failure: ToolError) -> None:
         """Step 5 without an end: nobody decided."""
-        self._called(request, token, reason="The gateway does not answer.")
+        self._called(request, token, failed=True, reason="The gateway does not answer.", hint=failure.hint)
 
-    def _asked(self, request: dict[str, Any], record_id: str | None, *, reused: bool) -> None:
+    def _asked(self, request: dict[str, Any], *, reused: bool = False, **outcome: Unpack[_Outcome]) -> None:
         self._step(
             3,
             title="Token exchange not needed" if reused else "Token exchange requested",
             source="chatbot",
             target="auth_server",
             request=request,
-            record_id=record_id,
             reused=reused,
+            **outcome,
         )
 
     def _called(
@@ -132,3 +158,9 @@ class StepLog:
 
     def _step(self, step: int, **fields: Unpack[_Fields]) -> None:
         self._emit(Step(step=step, at=self._clock(), call=self._call, operation=self._operation, **fields))
+
+
+def _why_not_served(answer: Answer) -> str:
+    if answer.status < 300:
+        return "The answer cannot be read."
+    return answer.detail or f"It answered {answer.status}."

@@ -1,4 +1,4 @@
-"""Why a tool call did not work, in words for the model, which tells the customer."""
+"""Why a tool call did not work: in words for the model, with a hint for the trainer."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from chatbot import trainer_hints
+from chatbot.events import Service
 from delegation.oauth_error import OAuthError
+from delegation.scope import Scope
 
 PERMISSIONS_PAGE: Final = "The customer can see and change what the assistant may do on the Permissions page."
 _REFUSALS: Final = frozenset(
@@ -16,16 +19,23 @@ _MAX_ERRORS: Final = 5
 _MAX_MESSAGE: Final = 600
 _MAX_DETAILS: Final = 4_000
 _STANDARD: Final = frozenset({"type", "title", "status", "detail", "instance"})
+_TOKEN_REFUSED: Final = frozenset({401, 403})
 
 
 class ToolError(Exception):
-    """A tool call that failed. `code` is for programs, `message` for people; `details` are the bank's own."""
+    """A tool call that failed. `code` is for programs, `message` for people; `details` are the bank's own.
 
-    def __init__(self, code: str, message: str, details: Mapping[str, Any] | None = None) -> None:
+    `hint` tells whoever shows the demo what to do about it. The model is never given it.
+    """
+
+    def __init__(
+        self, code: str, message: str, details: Mapping[str, Any] | None = None, *, hint: str | None = None
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.message = message[:_MAX_MESSAGE]
         self.details = dict(details or {})
+        self.hint = hint
 
     def as_result(self) -> dict[str, Any]:
         """Return what the model is given in place of a result."""
@@ -53,53 +63,65 @@ def too_many_calls() -> ToolError:
     return ToolError("too-many-calls", "This question has had all its tool calls. Answer with what you have.")
 
 
-def exchange_refused(error: OAuthError, purpose: str) -> ToolError:
-    """The authorization server issued no delegation token."""
-    if error.error not in _REFUSALS:
+def exchange_refused(error: OAuthError, scope: Scope, purpose: str) -> ToolError:
+    """The authorization server issued no delegation token for this scope."""
+    if error.error in _REFUSALS and not error.undecided:
         return ToolError(
-            "unavailable",
-            f"It is not possible to {purpose} now: the bank's authorization server gives no permission "
-            "at the moment. Nothing was done. Try again later.",
+            "not-allowed",
+            f"The customer has not allowed the assistant to {purpose}, or no longer. {PERMISSIONS_PAGE}",
+            hint=trainer_hints.not_allowed(error, scope),
         )
     return ToolError(
-        "not-allowed",
-        f"The customer has not allowed the assistant to {purpose}, or no longer. {PERMISSIONS_PAGE}",
+        "unavailable",
+        f"It is not possible to {purpose} now: the bank's authorization server gives no permission "
+        "at the moment. Nothing was done. Try again later.",
+        hint=trainer_hints.exchange_failed(error),
     )
 
 
-def gateway_refused(reason: str, purpose: str) -> ToolError:
+def gateway_refused(reason: str, status: int, purpose: str) -> ToolError:
     """The gateway let the call not through."""
-    return ToolError("denied", f"The bank's gateway refused to let the assistant {purpose}: {reason}")
+    return ToolError(
+        "denied",
+        f"The bank's gateway refused to let the assistant {purpose}: {reason}",
+        hint=trainer_hints.gateway_denied(status),
+    )
 
 
-def bank_problem(body: Mapping[str, Any], purpose: str) -> ToolError:
+def bank_problem(body: Mapping[str, Any], status: int, purpose: str) -> ToolError:
     """The account API refused: its problem document (RFC 9457), with its members beyond the standard ones."""
     kind, detail = body.get("type"), body.get("detail")
     if not isinstance(kind, str) or not isinstance(detail, str):
         return unusable_answer(purpose)
     details = {name: value for name, value in body.items() if name not in _STANDARD}
     fits = len(json.dumps(details)) <= _MAX_DETAILS
-    return ToolError(kind.rstrip("/").rsplit("/", 1)[-1], detail, details if fits else None)
+    hint = trainer_hints.resource_denied() if status in _TOKEN_REFUSED else None
+    return ToolError(kind.rstrip("/").rsplit("/", 1)[-1], detail, details if fits else None, hint=hint)
 
 
-def bank_down(purpose: str) -> ToolError:
-    """No answer, for a call that changes nothing."""
+def bank_down(service: Service, lack: str, purpose: str) -> ToolError:
+    """No answer of the gateway or of the account API behind it, for a call that changes nothing."""
     return ToolError(
-        "unavailable", f"It is not possible to {purpose} now: the bank does not answer. Try again later."
+        "unavailable",
+        f"It is not possible to {purpose} now: the bank does not answer. Try again later.",
+        hint=trainer_hints.service_down(service, lack),
     )
 
 
-def outcome_unknown() -> ToolError:
+def outcome_unknown(service: Service, lack: str) -> ToolError:
     """No usable answer to a transfer, which may have been made or not."""
     return ToolError(
         "outcome-unknown",
         "The bank did not answer, so it is not known whether the transfer was made. It will not be made "
         "twice: ask for the same transfer again, or look at the latest transactions.",
+        hint=trainer_hints.service_down(service, lack),
     )
 
 
 def unusable_answer(purpose: str) -> ToolError:
     """The bank answered something that cannot be read."""
     return ToolError(
-        "unusable-answer", f"It is not possible to {purpose} now: the bank's answer cannot be read."
+        "unusable-answer",
+        f"It is not possible to {purpose} now: the bank's answer cannot be read.",
+        hint=trainer_hints.unreadable(),
     )

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from chatbot import tool_errors
 from chatbot.conversation import Conversation
 from chatbot.delegation_tokens import DelegationTokens, ExchangeRefused
+from chatbot.events import Service
 from chatbot.gateway_client import Answer, GatewayClient, NoAnswer
 from chatbot.model import ToolCall
 from chatbot.step_log import StepLog
@@ -31,6 +32,14 @@ class Question:
     question_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What an answered call came to: the answer's status, and its result or why there is none."""
+
+    status: int
+    result: dict[str, Any] | ToolError
+
+
 class ToolRunner:
     """Carries out tool calls, each with a delegation token for its one scope, through the gateway."""
 
@@ -47,14 +56,14 @@ class ToolRunner:
             call = validated_call(tool, wish.arguments)
             log = steps.of_call(number, tool.operation)
             if call.writes:
-                answer = await self._written_once(tool, call, question, log)
+                outcome = await self._written_once(tool, call, question, log)
             else:
-                answer = await self._answer(tool, call, question, log, None)
-            return _result(tool, call, answer)
+                outcome = await self._outcome(tool, call, question, log, None)
         except ToolError as error:
             return error.as_result()
+        return outcome.result.as_result() if isinstance(outcome.result, ToolError) else outcome.result
 
-    async def _written_once(self, tool: Tool, call: Call, question: Question, log: StepLog) -> Answer:
+    async def _written_once(self, tool: Tool, call: Call, question: Question, log: StepLog) -> _Outcome:
         """Make a call that writes, with an idempotency key that the order keeps until its outcome is known.
 
         The key depends on the question and the order, and not on the model's id for the call: a model that
@@ -62,38 +71,41 @@ class ToolRunner:
         """
         order = hashlib.sha256(json.dumps(call.body, sort_keys=True).encode()).hexdigest()[:32]
         key = question.conversation.key_of(order, new_key=f"{question.question_id}-{order}")
-        answer = await self._answer(tool, call, question, log, key)
-        if answer.status < 500:
+        outcome = await self._outcome(tool, call, question, log, key)
+        if outcome.status < 500:
             question.conversation.settle(order)
-        return answer
+        return outcome
 
-    async def _answer(
+    async def _outcome(
         self, tool: Tool, call: Call, question: Question, log: StepLog, idempotency_key: str | None
-    ) -> Answer:
-        """Return the answer to a call; when its token is not accepted, once more with a new one."""
-        answer = await self._attempt(tool, call, question.customer, log, idempotency_key)
-        if answer.status == _UNAUTHORIZED:
+    ) -> _Outcome:
+        """Return the outcome of a call; when its token is not accepted, that of another with a new one."""
+        outcome = await self._attempt(tool, call, question.customer, log, idempotency_key)
+        if outcome.status == _UNAUTHORIZED:
             self._tokens.drop(question.customer, tool.scope)
-            answer = await self._attempt(tool, call, question.customer, log, idempotency_key)
-        return answer
+            outcome = await self._attempt(tool, call, question.customer, log, idempotency_key)
+        return outcome
 
     async def _attempt(
         self, tool: Tool, call: Call, customer: Customer, log: StepLog, idempotency_key: str | None
-    ) -> Answer:
+    ) -> _Outcome:
         try:
             token = await self._tokens.get(customer, tool.scope, tool.operation)
         except ExchangeRefused as refusal:
-            log.exchange_refused(refusal)
-            raise tool_errors.exchange_refused(refusal.error, tool.purpose) from refusal
+            failure = tool_errors.exchange_refused(refusal.error, tool.scope, tool.purpose)
+            log.exchange_refused(refusal, failure)
+            raise failure from refusal
         log.issued(token)
         shown = _shown(call, idempotency_key)
         try:
             answer = await self._gateway.call(call, token.issued.access_token, idempotency_key)
         except NoAnswer as error:
-            log.unanswered(shown, token)
-            raise _down(tool, call) from error
-        log.answered(shown, token, answer)
-        return answer
+            failure = _down(tool, call, "gateway", "did not answer")
+            log.unanswered(shown, token, failure)
+            raise failure from error
+        result = _result(tool, call, answer)
+        log.answered(shown, token, answer, result if isinstance(result, ToolError) else None)
+        return _Outcome(answer.status, result)
 
 
 def validated_call(tool: Tool, arguments: str) -> Call:
@@ -108,21 +120,25 @@ def validated_call(tool: Tool, arguments: str) -> Call:
         raise tool_errors.invalid_arguments(error) from error
 
 
-def _result(tool: Tool, call: Call, answer: Answer) -> dict[str, Any]:
+def _result(tool: Tool, call: Call, answer: Answer) -> dict[str, Any] | ToolError:
     if answer.decision == "deny":
-        raise tool_errors.gateway_refused(answer.reason or answer.detail or "no reason given.", tool.purpose)
+        reason = answer.reason or answer.detail or "no reason given."
+        return tool_errors.gateway_refused(reason, answer.status, tool.purpose)
     if answer.status >= 500:
-        raise _down(tool, call)
+        service: Service = "account_api" if answer.decision == "permit" else "gateway"
+        return _down(tool, call, service, f"did not serve the request (status {answer.status})")
     if answer.status >= 300:
-        raise tool_errors.bank_problem(answer.body, tool.purpose)
+        return tool_errors.bank_problem(answer.body, answer.status, tool.purpose)
     try:
         return tool.result.model_validate(answer.body).model_dump(mode="json")
-    except ValidationError as error:
-        raise tool_errors.unusable_answer(tool.purpose) from error
+    except ValidationError:
+        return tool_errors.unusable_answer(tool.purpose)
 
 
-def _down(tool: Tool, call: Call) -> ToolError:
-    return tool_errors.outcome_unknown() if call.writes else tool_errors.bank_down(tool.purpose)
+def _down(tool: Tool, call: Call, service: Service, lack: str) -> ToolError:
+    if call.writes:
+        return tool_errors.outcome_unknown(service, lack)
+    return tool_errors.bank_down(service, lack, tool.purpose)
 
 
 def _shown(call: Call, idempotency_key: str | None) -> Mapping[str, Any]:

@@ -13,3 +13,8 @@ class OAuthError(Exception):
         self.error = error
         self.description = description
         self.status = status
+
+    @property
+    def undecided(self) -> bool:
+        """Return whether this is no refusal, but the lack of an answer or a fault of the server."""
+        return self.error == "temporarily_unavailable" or self.status >= 500

@@ -19,6 +19,11 @@ def new_decision_id() -> str:
     return secrets.token_hex(16)
 
 
+def written(time: datetime) -> str:
+    """Return a time as a record has it: ISO 8601, always of the same length."""
+    return time.isoformat(timespec="microseconds")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One decision: who asked for what under whose authority, and what was answered.
@@ -47,7 +52,7 @@ class Record:
     def as_dict(self) -> dict[str, Any]:
         """Return the record as JSON values; the time is ISO 8601 in UTC."""
         return asdict(self) | {
-            "time": self.time.isoformat(timespec="microseconds"),
+            "time": written(self.time),
             "act": list(self.act),
             "aud": list(self.aud),
         }

@@ -1,8 +1,10 @@
 """Records as rows, in services that keep state."""
 
+from datetime import datetime
+
 from sqlalchemy import JSON, Column, Connection, Integer, MetaData, String, Table, select
 
-from delegation.record import Record
+from delegation.record import Record, written
 
 
 def record_table(metadata: MetaData) -> Table:
@@ -32,6 +34,11 @@ def record_table(metadata: MetaData) -> Table:
 def insert_record(connection: Connection, table: Table, record: Record) -> None:
     """Add the record's row, in the caller's transaction: it is kept if and only if the effect is."""
     connection.execute(table.insert().values(**record.as_dict()))
+
+
+def remove_records(connection: Connection, table: Table, before: datetime) -> None:
+    """Remove the records older than this time (aware UTC)."""
+    connection.execute(table.delete().where(table.c.time < written(before)))
 
 
 def records_of(

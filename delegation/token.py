@@ -2,14 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from delegation.scope import Scope
 
 MAX_ACTOR_DEPTH: Final = 4
 """How many actors a chain may name: a bound on what a verifier has to read, not a limit of RFC 8693."""
 
-_MAX_IDENTIFIER_LENGTH: Final = 512
+_MAX_TEXT_LENGTH: Final = 512
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Tell whether a claim's value is text of a length and of characters that every store and log can take.
+
+    JSON can write half a character (a lone surrogate) and NUL; UTF-8 and PostgreSQL cannot.
+    """
+    return isinstance(value, str) and 0 < len(value) <= _MAX_TEXT_LENGTH and value.isprintable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +37,26 @@ class Actor:
         return {"sub": self.sub} | ({"act": self.act.as_claim()} if self.act else {})
 
     @classmethod
-    def from_claim(cls, claim: object, depth: int = 1) -> "Actor":
-        """Read an `act` claim.
+    def from_claim(cls, claim: object, issuer: str, depth: int = 1) -> "Actor":
+        """Read an `act` claim of a token of this issuer.
 
-        Only `sub` and `act` are read; RFC 8693 §4.1 gives `exp`, `nbf` and `aud` no meaning in here.
+        RFC 8693 §4.1 gives `exp`, `nbf` and `aud` no meaning in here. An actor is who `iss` and `sub` name
+        together: without `iss` it is the issuer's own name, and another issuer's is not known here.
 
         Raises:
-            ValueError: not an object with a string `sub`, or more than `MAX_ACTOR_DEPTH` actors.
+            ValueError: not an object with a string `sub`, another issuer's actor, or more than
+                `MAX_ACTOR_DEPTH` actors.
         """
         if depth > MAX_ACTOR_DEPTH:
             raise ValueError(f"act names more than {MAX_ACTOR_DEPTH} actors")
         if not isinstance(claim, dict):
             raise ValueError("act must be an object")
         sub = claim.get("sub")
-        if not isinstance(sub, str) or not 0 < len(sub) <= _MAX_IDENTIFIER_LENGTH:
+        if not is_text(sub):
             raise ValueError("act must have a string sub")
-        prior = cls.from_claim(claim["act"], depth + 1) if "act" in claim else None
+        if claim.get("iss", issuer) != issuer:
+            raise ValueError("act names an actor of another issuer")
+        prior = cls.from_claim(claim["act"], issuer, depth + 1) if "act" in claim else None
         return cls(sub, prior)
 
 

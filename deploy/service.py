@@ -12,6 +12,8 @@ import time
 
 import uvicorn
 
+from delegation.http_protocol import HttpProtocol
+
 _GRACE_SECONDS = 5
 
 
@@ -30,6 +32,7 @@ def main(service: str, port: int) -> None:
         factory=True,
         host="127.0.0.1",
         port=port,
+        http=HttpProtocol,
         log_level="warning",
         access_log=False,
         proxy_headers=False,

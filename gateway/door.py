@@ -13,11 +13,12 @@ from delegation.record import Record, of_token, print_record
 from delegation.token import AccessToken
 from delegation.verification import TokenVerifier
 from gateway.decision import Decision, Deny, Permit, decide, deny_token, deny_unverifiable
+from gateway.policy import WITH_BODY
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import refused, unanswered
 from gateway.relay import CutShort, relay
 from gateway.request_body import BodyTooLong, CallerGone
-from gateway.request_headers import ambiguity, declared_length, query_parameters
+from gateway.request_headers import ambiguity, declared_length, has_body, query_parameters
 from gateway.response_headers import decision_headers
 from gateway.settings import Settings
 from gateway.upstream import Upstream, UpstreamFault
@@ -108,6 +109,10 @@ class Door:
         reason = ambiguity(headers, scope["query_string"])
         if reason is not None:
             return Deny(400, "ambiguous-request", reason, "Send the call without it.", operation)
+        if has_body(headers) and scope["method"] not in WITH_BODY:
+            # Such a body has no meaning, and waiting for its end would hold the call up at the resource.
+            reason = f"{operation} takes no body."
+            return Deny(400, "unexpected-body", reason, "Send the call without one.", operation)
         if declared_length(headers) > self._settings.max_body_bytes:
             next_step = f"Send at most {self._settings.max_body_bytes} bytes."
             return Deny(413, BodyTooLong.kind, BodyTooLong.reason, next_step, operation)
@@ -120,7 +125,8 @@ class Door:
             decision="permit" if isinstance(decision, Permit) else "deny",
             reason=decision.reason,
             operation=decision.operation or "unknown",
-            resource=_recordable(scope["raw_path"]),
+            # Without a good token the path is anybody's text, and a record is no place to write on.
+            resource=_recordable(scope["raw_path"]) if token is not None else None,
             time=self._clock(),
             **of_token(token),
         )

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from delegation.problem import SCHEMA
-from gateway.policy import Operation, Policy
+from gateway.policy import WITH_BODY, Operation, Policy
 
 _PROBLEM: Final = SCHEMA | {
     "properties": SCHEMA["properties"]
@@ -69,6 +69,6 @@ def _operation(name: str, operation: Operation) -> dict[str, Any]:
         "responses": done
         | {status: {"description": text, "content": problem} for status, text in _REFUSALS.items()},
     }
-    if operation.method in {"POST", "PUT", "PATCH"}:
+    if operation.method in WITH_BODY:
         described["requestBody"] = {"content": {"application/json": {}}}
     return described

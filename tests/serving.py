@@ -8,6 +8,8 @@ from typing import Any
 
 import uvicorn
 
+from delegation.http_protocol import HttpProtocol
+
 
 @contextmanager
 def serve(app: Any, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
@@ -21,7 +23,10 @@ def serve(app: Any, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
     listener.bind((host, port))
     started = threading.Event()
     server = _Server(
-        started, uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+        started,
+        uvicorn.Config(
+            app, http=HttpProtocol, log_level="warning", access_log=False, timeout_graceful_shutdown=1
+        ),
     )
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()

@@ -13,7 +13,7 @@ from banking_app.rendering import render
 from banking_app.screens.notice import show_failure, show_trouble
 from banking_app.screens.visitor import Customer
 from banking_app.services import Services
-from banking_app.steps_view import hood
+from banking_app.steps_view import hints, hood
 
 _SUGGESTIONS: Final = (
     "What is my balance?",
@@ -82,4 +82,6 @@ def _draw_turn(services: Services, turn: Turn, *, expanded: bool | None) -> None
             st.html(render("said.html", text=turn.answer or "…"))
         if turn.trouble:
             show_trouble(services, turn.trouble, Page.ASSISTANT)
+        for hint in hints(turn):
+            st.html(render("hint.html", hint=hint))
         st.html(render("steps.html", hood=hood(turn), expanded=expanded))

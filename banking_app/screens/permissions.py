@@ -25,15 +25,18 @@ def draw(services: Services, who: Customer) -> None:
     grants = services.grants.grants(services.tokens.issuer_token(who.session_id))
     if agent := st.session_state.pop(_WITHDRAWN, None):
         st.html(render("withdrawn.html", agent=agent))
+    allow = sign_on_address(services.settings.public_url, Page.PERMISSIONS, ask_consent=True)
     if not grants:
-        allow = sign_on_address(services.settings.public_url, Page.PERMISSIONS, ask_consent=True)
         st.html(render("no_grant.html", allow=allow))
     for grant in grants:
         with st.container(key=f"grant-{grant.grant_id}", border=True):
             st.html(render("grant.html", grant=grant))
-            if st.button(
-                "Withdraw this permission", key=f"withdraw-{grant.grant_id}", icon=":material/block:"
-            ):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.html(render("change_grant.html", change=allow), width="content")
+                withdraw = st.button(
+                    "Withdraw this permission", key=f"withdraw-{grant.grant_id}", icon=":material/block:"
+                )
+            if withdraw:
                 _confirm(services, who, grant)
 
 

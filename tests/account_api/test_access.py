@@ -8,7 +8,7 @@ import pytest
 
 from delegation.signing_key import SigningKey
 from tests.account_api.banks import Bank, open_bank, sqlite_url
-from tests.issuer import ACCOUNT_API, TestIssuer
+from tests.issuer import TestIssuer
 
 OPERATIONS = {
     "account:read_balance": [("GET", "/accounts"), ("GET", "/accounts/4001-01/balance")],
@@ -145,8 +145,11 @@ def test_without_the_issuers_keys_nothing_is_allowed(tmp_path: Any) -> None:
         assert set(bank.get("/readyz").json()["lacking"]) == {"keys"}
 
 
-def test_the_metadata_names_the_resource_its_issuer_and_its_scopes(bank: Bank) -> None:
+def test_the_metadata_names_the_address_it_was_found_at_its_issuer_and_its_scopes(bank: Bank) -> None:
+    challenge = bank.http.get("/accounts").headers["WWW-Authenticate"]
     document = bank.get("/.well-known/oauth-protected-resource").json()
-    assert document["resource"] == ACCOUNT_API
+    address = f"{document['resource']}/.well-known/oauth-protected-resource"
+    assert f'resource_metadata="{address}"' in challenge
+    assert document["resource"] == "http://localhost:8505"
     assert document["authorization_servers"] == [bank.issuer.issuer]
     assert document["scopes_supported"] == sorted(OPERATIONS)

@@ -1,5 +1,6 @@
 """Restarts, several servers on one database, a database that is locked or down, and what is thrown away."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -105,25 +106,35 @@ def locked(database: Path) -> Iterator[None]:
 
 
 def test_a_locked_database_is_503_in_the_callers_own_form_and_recovers(
-    tmp_path: Path, app_keys: JwksServer, agent_keys: JwksServer
+    tmp_path: Path, app_keys: JwksServer, agent_keys: JwksServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with running_server(tmp_path, app_keys, agent_keys, SetClock()) as server:
         customer = server.new_customer()
         own = {"authorization": f"Bearer {server.sign_on(customer).token_for(ISSUER)}"}
         page = server.browser().open("/authorize", AuthorizationRequest(prompt="login").query)
-        with locked(tmp_path / "auth_server.db"), ThreadPoolExecutor(4) as pool:
+        capsys.readouterr()
+        with locked(tmp_path / "auth_server.db"), ThreadPoolExecutor(5) as pool:
             token = pool.submit(server.agent.token, grant_type="client_credentials")
             grants = pool.submit(server.http.get, "/grants", headers=own)
             opened = pool.submit(server.browser().open, "/authorize", AuthorizationRequest().query)
+            malformed = pool.submit(server.http.get, "/authorize?a=1&a=2")
             ready = pool.submit(server.http.get, "/readyz")
             assert refusal(token.result()) == (503, "temporarily_unavailable")
             assert grants.result().status_code == 503
             assert grants.result().headers["content-type"] == "application/problem+json"
             assert opened.result().status == 503
             assert "try again in a moment" in opened.result().text
+            assert malformed.result().status_code == 400
             assert ready.result().status_code == 503
             assert "database" in ready.result().json()["lacking"]
             assert server.http.get("/healthz").status_code == 200
+        printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert {(record["operation"], record["decision"]) for record in printed} == {
+            ("token.unknown_grant", "deny"),
+            ("grant.list", "deny"),
+            ("authorize", "deny"),
+        }
+        assert len(printed) == 4
         assert page.status == 200
         assert server.agent.token(grant_type="client_credentials").status_code == 200
         assert server.http.get("/grants", headers=own).status_code == 200
@@ -161,7 +172,7 @@ def test_what_has_expired_is_removed_and_the_rest_stays(own_server_on_each: Auth
     def purge_after(**time: float) -> dict[str, int]:
         own_server_on_each.clock.forward(**time)
         with own_server_on_each.context.transaction() as db:
-            remove_expired(db, own_server_on_each.clock.now)
+            remove_expired(db, own_server_on_each.clock.now, timedelta(days=90))
         return {
             table.__tablename__: own_server_on_each.rows(select(func.count()).select_from(table))[0][0]
             for table in tables
@@ -175,6 +186,10 @@ def test_what_has_expired_is_removed_and_the_rest_stays(own_server_on_each: Auth
     assert not any(purge_after(hours=11).values())
     assert own_server_on_each.rows(select(func.count()).select_from(DelegationGrant))[0][0] == 1
     assert len(own_server_on_each.records()) == records
+    purge_after(days=89)
+    assert len(own_server_on_each.records()) == records
+    purge_after(days=1)
+    assert own_server_on_each.records() == []
 
 
 def test_a_running_server_removes_what_has_expired(
@@ -184,10 +199,11 @@ def test_a_running_server_removes_what_has_expired(
     with running_server(tmp_path, app_keys, agent_keys, clock) as server:
         server.sign_on(server.new_customer())
     clock.now += timedelta(days=2)
-    with running_server(tmp_path, app_keys, agent_keys, clock) as server:
+    with running_server(tmp_path, app_keys, agent_keys, clock, record_days=1) as server:
         # It does so at once when it starts; a later transaction waits for the one that removes.
         for _ in range(50):
             server.http.get("/readyz")
             if server.rows(select(func.count()).select_from(RefreshToken))[0][0] == 0:
                 break
         assert server.rows(select(func.count()).select_from(RefreshToken))[0][0] == 0
+        assert server.records() == []

@@ -52,6 +52,22 @@ def test_the_basic_scheme_is_refused(server: AuthServer) -> None:
     assert refusal(response) == (401, "invalid_client")
 
 
+@pytest.mark.parametrize("path", ["/token", "/introspect", "/revoke"])
+@pytest.mark.parametrize(
+    ("form", "headers"),
+    [
+        ({}, {"authorization": "Basic YTpi"}),
+        ({}, {"authorization": "Bearer x"}),
+        ({"client_secret": "secret"}, {}),
+    ],
+)
+def test_a_client_that_authenticates_in_two_ways_is_refused(
+    server: AuthServer, path: str, form: dict[str, str], headers: dict[str, str]
+) -> None:
+    fields = {"grant_type": "client_credentials", "token": "x"} | server.agent.credentials() | form
+    assert refusal(server.http.post(path, data=fields, headers=headers)) == (400, "invalid_request")
+
+
 @pytest.mark.parametrize("typ", ["JWT", "jwt", "client-authentication+jwt"])
 def test_an_assertion_is_accepted_with_the_type(server: AuthServer, typ: str) -> None:
     assert ask(server.agent, server.agent.assertion(typ=typ)) == (200, "")
@@ -97,6 +113,9 @@ def test_an_assertion_is_accepted_that_has(server: AuthServer, changes: dict[str
         pytest.param({"jti": ""}, id="an empty jti"),
         pytest.param({"jti": 7}, id="a number for a jti"),
         pytest.param({"jti": "j" * 257}, id="an endless jti"),
+        pytest.param({"jti": "\ud800x"}, id="half a letter in the jti"),
+        pytest.param({"jti": "é"}, id="a letter that is not ASCII in the jti"),
+        pytest.param({"jti": "a\x00b"}, id="a NUL in the jti"),
         pytest.param({"typ": "at+jwt"}, id="the type of an access token"),
     ],
 )
@@ -118,6 +137,10 @@ def test_an_assertion_is_refused_that_has(server: AuthServer, changes: dict[str,
 )
 def test_an_assertion_is_refused_that_is(server: AuthServer, assertion: str) -> None:
     assert ask(server.agent, assertion) == (401, "invalid_client")
+
+
+def test_an_assertion_with_padding_is_refused(server: AuthServer) -> None:
+    assert ask(server.agent, f"{server.agent.assertion()}==") == (401, "invalid_client")
 
 
 def test_an_assertion_of_another_clients_key_is_refused(server: AuthServer) -> None:

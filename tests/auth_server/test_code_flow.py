@@ -186,7 +186,7 @@ def test_a_code_is_refused_to_another_client(server: AuthServer, customer: str) 
         pytest.param({"scope": "openid everything"}, "invalid_scope", id="an unknown scope"),
         pytest.param({"scope": None}, "invalid_scope", id="no scope"),
         pytest.param({"response_type": "token"}, "unsupported_response_type", id="the implicit grant"),
-        pytest.param({"response_type": None}, "unsupported_response_type", id="no response type"),
+        pytest.param({"response_type": None}, "invalid_request", id="no response type"),
         pytest.param({"response_mode": "fragment"}, "invalid_request", id="another response mode"),
         pytest.param({"max_age": "soon"}, "invalid_request", id="a max_age that is no number"),
         pytest.param({"max_age": "-1"}, "invalid_request", id="a negative max_age"),
@@ -206,6 +206,22 @@ def test_the_client_is_told_in_the_redirect_that_the_request_has(
     assert back.parameters["error"] == error
     assert back.parameters["state"] == request["state"]
     assert back.parameters["iss"] == ISSUER
+
+
+@pytest.mark.parametrize(
+    ("response_type", "sentence"),
+    [
+        (None, "(invalid_request: send response_type=code)"),
+        ("token", "(unsupported_response_type: response_type=token is not supported)"),
+    ],
+)
+def test_a_person_is_told_in_a_sentence_that_the_response_type_is_wrong(
+    server: AuthServer, response_type: str | None, sentence: str
+) -> None:
+    request = AuthorizationRequest(response_type=response_type, redirect_uri="https://elsewhere.example/")
+    page = server.browser().open("/authorize", request.query)
+    assert page.status == 400
+    assert sentence in page.text
 
 
 @pytest.mark.parametrize(

@@ -155,3 +155,18 @@ def test_a_malformed_trace_id_is_refused(server: AuthServer, held: Held, trace_i
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
     assert "trace_id" in response.json()["detail"]
+
+
+def test_a_token_in_the_body_is_refused_also_beside_one_in_the_header(server: AuthServer, held: Held) -> None:
+    own = held.by_name["own"]
+    for headers in ({"authorization": f"Bearer {own}"}, {}):
+        answer = server.http.post("/userinfo", data={"access_token": own}, headers=headers)
+        assert answer.status_code == 400
+        assert 'error="invalid_request"' in answer.headers["www-authenticate"]
+    accepted = {"authorization": f"Bearer {own}"}
+    assert server.http.post("/userinfo", data={"else": "x"}, headers=accepted).status_code == 200
+
+
+def test_whoever_has_no_token_is_told_nothing_about_parameters(server: AuthServer) -> None:
+    for method, path in (("GET", "/records"), ("GET", "/records?trace_id=x"), ("DELETE", "/grants/a%20b")):
+        assert server.http.request(method, path).status_code == 401

@@ -121,8 +121,10 @@ def test_each_decision_is_recorded_once(own_server: AuthServer) -> None:
         (1, "grant.list", "permit"),
         (1, "grant.withdraw", "permit"),
         (1, "grant.withdraw", "deny"),
+        (1, "token.introspection", "permit"),
         (1, "token.revocation", "deny"),
         (1, "token.revocation", "permit"),
+        (1, "token.introspection", "permit"),
         (1, "token.introspection", "deny"),
         (1, "token.authorization_code", "deny"),
         (1, "sign_out", "permit"),
@@ -182,6 +184,79 @@ def test_a_refused_authorization_request_is_recorded(own_server: AuthServer) -> 
         "banking-app",
     )
     assert (second["decision"], second["reason"], second["client_id"]) == ("deny", "invalid_client", None)
+
+
+FORM = "application/x-www-form-urlencoded"
+TWICE = b"a=1&a=2"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "media_type", "status", "decision"),
+    [
+        ("POST", "/token", TWICE, FORM, 400, (4, "token.unknown_grant", "deny")),
+        ("POST", "/token", b"{}", "application/json", 400, (4, "token.unknown_grant", "deny")),
+        ("POST", "/token", b"a" * 65_537, FORM, 413, (4, "token.unknown_grant", "deny")),
+        ("POST", "/introspect", TWICE, FORM, 400, (1, "token.introspection", "deny")),
+        ("POST", "/revoke", TWICE, FORM, 400, (1, "token.revocation", "deny")),
+        ("GET", "/authorize?a=1&a=2", b"", "", 400, (1, "authorize", "deny")),
+        ("POST", "/authorize", TWICE, FORM, 400, (1, "authorize", "deny")),
+        ("POST", "/sign-on", b"csrf=x", FORM, 400, (1, "sign_on", "deny")),
+        ("POST", "/consent", b"csrf=x", FORM, 400, (1, "grant.give", "deny")),
+        ("GET", "/end-session?a=1&a=2", b"", "", 400, (1, "sign_out", "deny")),
+        ("GET", "/records?trace_id=x", b"", "", 401, (1, "record.list", "deny")),
+        ("DELETE", "/grants/a%20b", b"", "", 401, (1, "grant.withdraw", "deny")),
+        ("POST", "/userinfo", TWICE, FORM, 400, (1, "userinfo", "deny")),
+    ],
+)
+def test_what_is_refused_before_it_is_read_is_recorded(
+    own_server: AuthServer,
+    method: str,
+    path: str,
+    body: bytes,
+    media_type: str,
+    status: int,
+    decision: tuple[int, str, str],
+) -> None:
+    headers = TRACEPARENT | ({"content-type": media_type} if media_type else {})
+    assert own_server.http.request(method, path, content=body, headers=headers).status_code == status
+    assert decisions(own_server.records(trace_id=TRACE)) == [decision]
+
+
+def test_a_consent_to_a_sign_on_that_is_over_is_refused_and_recorded(own_server: AuthServer) -> None:
+    browser = own_server.browser()
+    page = sign_on(browser, AuthorizationRequest(), own_server.new_customer())
+    assert browser.submit(page, "Allow what is ticked", sid="another").status == 400
+    [record] = own_server.records(operation="grant.give")
+    assert record["decision"] == "deny"
+    assert record["reason"] == "the form is too old, or was not made here for this browser"
+
+
+def test_a_malformed_parameter_under_a_good_token_is_recorded_for_its_customer(
+    server: AuthServer, customer: str
+) -> None:
+    own = bearer(server.sign_on(customer).token_for(ISSUER))
+    assert server.http.get("/records?trace_id=x", headers=own).status_code == 422
+    assert server.http.delete("/grants/a%20b", headers=own).status_code == 422
+    for operation, name in (("record.list", "trace_id"), ("grant.withdraw", "grant_id")):
+        [record] = server.records(sub=customer, operation=operation)
+        assert (record["decision"], record["reason"]) == ("deny", f"malformed or missing: {name}")
+
+
+def test_what_introspection_and_revocation_answer_is_recorded(own_server: AuthServer) -> None:
+    customer = own_server.new_customer()
+    token = own_server.sign_on(customer).token_for(ACCOUNT_API)
+    assert own_server.app.introspect(token)["active"]
+    assert not own_server.agent.introspect(token)["active"]
+    assert not own_server.app.introspect("unknown")["active"]
+    assert own_server.app.post("/revoke", {"token": "unknown"}).status_code == 200
+    shown, foreign, unknown = own_server.records(operation="token.introspection")
+    assert (shown["decision"], shown["client_id"], shown["sub"]) == ("permit", "banking-app", customer)
+    assert shown["jti"] == claims(token)["jti"]
+    assert (foreign["decision"], foreign["client_id"], foreign["jti"]) == ("deny", AGENT, None)
+    assert (unknown["decision"], unknown["client_id"]) == ("deny", "banking-app")
+    [nothing] = own_server.records(operation="token.revocation")
+    assert (nothing["decision"], nothing["client_id"], nothing["sub"]) == ("permit", "banking-app", None)
+    assert nothing["reason"] == "there is no such token, or no longer: nothing was to be done"
 
 
 def test_a_record_has_the_callers_trace(server: AuthServer, customer: str) -> None:

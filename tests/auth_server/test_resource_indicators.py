@@ -55,6 +55,21 @@ def test_a_refresh_is_refused_for(server: AuthServer, customer: str, resource: s
     assert tokens.refresh(resource=ACCOUNT_API).status_code == 200, "a refused refresh uses nothing up"
 
 
+@pytest.mark.parametrize(
+    ("resource", "sentence"),
+    [
+        ("urn:example:x", "this resource is not one that may be asked for here"),
+        ("accounts", "resource must be an absolute URI without a fragment"),
+    ],
+)
+def test_only_what_is_no_absolute_uri_is_called_malformed(
+    server: AuthServer, resource: str, sentence: str
+) -> None:
+    response = server.agent.token(grant_type="client_credentials", resource=resource)
+    assert refusal(response) == (400, "invalid_target")
+    assert response.json()["error_description"] == sentence
+
+
 def test_a_resource_that_the_sign_on_was_not_for_is_refused(server: AuthServer, customer: str) -> None:
     browser, request = server.browser(), AuthorizationRequest(resource=ACCOUNT_API)
     tokens = server.redeem(browser, sign_on(browser, request, customer), request)

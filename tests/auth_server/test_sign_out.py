@@ -1,10 +1,12 @@
 """Sign-out: OpenID Connect RP-Initiated Logout 1.0."""
 
+from base64 import urlsafe_b64encode
+
 import pytest
 
 from delegation.signing_key import SigningKey
 from tests.auth_server.client import refusal
-from tests.auth_server.servers import AGENT, ISSUER, AuthorizationRequest, AuthServer, claims
+from tests.auth_server.servers import AGENT, ISSUER, PASSWORD, AuthorizationRequest, AuthServer, claims
 
 HOME = "http://localhost:8501/"
 
@@ -86,12 +88,30 @@ def test_a_hint_of_a_key_that_is_gone_counts_as_none(own_server: AuthServer) -> 
         "eyJhbGciOiJub25lIn0.e30.",
         "eyJhbGciOiJFUzI1NiIsImNyaXQiOjV9.e30.AAAA",  # {"alg":"ES256","crit":5}
         "eyJhbGciOlsiRVMyNTYiXX0.e30.AAAA",  # {"alg":["ES256"]}
+        *(
+            f"{urlsafe_b64encode(head.encode()).decode().rstrip('=')}.e30.AAAA"
+            for head in (
+                r'{"alg":"ES256","kid":"a\"b"}',
+                r'{"alg":"ES256","kid":"\ud800"}',
+                '{"alg":"ES256","kid":"é"}',
+                '{"alg":"é"}',
+                r'{"alg":"\ud800"}',
+                r'{"alg":"a\"b"}',
+                '{"alg":"ES256","crit":["é"]}',
+                r'{"alg":"ES256","crit":["\ud800"]}',
+            )
+        ),
     ],
 )
 def test_a_malformed_hint_counts_as_none(server: AuthServer, customer: str, hint: str) -> None:
     tokens = server.sign_on(customer)
-    page = tokens.browser.open("/end-session", [("id_token_hint", hint), ("client_id", "banking-app")])
-    assert "Sign out?" in page.text
+    parameters = {"id_token_hint": hint, "client_id": "banking-app"}
+    for page in (
+        tokens.browser.open("/end-session", list(parameters.items())),
+        tokens.browser.post("/end-session", parameters),
+    ):
+        assert page.status == 200
+        assert "Sign out?" in page.text
 
 
 def test_no_access_token_is_a_hint(server: AuthServer, customer: str) -> None:
@@ -121,6 +141,22 @@ def test_nobody_is_led_to_an_address_that_is_not_registered(
     page = tokens.browser.open("/end-session", query)
     assert (page.status, page.leads_to) == (200, "")
     assert "You are signed out" in page.text
+
+
+def test_a_new_sign_on_in_the_same_browser_ends_the_one_before(server: AuthServer, customer: str) -> None:
+    tokens, elsewhere = server.sign_on(customer), server.sign_on(customer)
+    access_token = tokens.token_for(ISSUER)
+    page = tokens.browser.open("/authorize", AuthorizationRequest(prompt="login").query)
+    assert tokens.refresh().status_code == 200, "to be asked for the password is not to be signed on"
+    assert "password" in tokens.browser.submit(page, username=customer, password="wrong").text
+    assert tokens.refresh().status_code == 200, "nor is a wrong one"
+    other = server.new_customer()
+    assert other in tokens.browser.submit(page, username=other, password=PASSWORD).text
+    assert refusal(tokens.refresh()) == (400, "invalid_grant")
+    assert server.app.introspect(access_token) == {"active": False}
+    assert elsewhere.refresh().status_code == 200
+    [record] = server.records(sub=customer, operation="sign_out")
+    assert record["reason"] == "the browser is signed on anew"
 
 
 def test_a_repeated_parameter_signs_nobody_out(server: AuthServer, customer: str) -> None:

@@ -179,7 +179,7 @@ def test_parameters_set_no_claims(parties: Parties) -> None:
         pytest.param({"scope": TRANSFER}, "invalid_scope", id="a scope that the customer did not allow"),
         pytest.param({"scope": "openid"}, "invalid_scope", id="a scope of another resource"),
         pytest.param({"scope": "everything"}, "invalid_scope", id="an unknown scope"),
-        pytest.param({"scope": 'a"b'}, "invalid_request", id="a malformed scope"),
+        pytest.param({"scope": 'a"b'}, "invalid_scope", id="a malformed scope"),
     ],
 )
 def test_an_exchange_is_refused_with(

@@ -88,6 +88,8 @@ def step(number: int, **changed: Any) -> tuple[str, dict[str, Any]]:
         "request": None,
         "token": None,
         "decision": None if number == 3 else "permit",
+        "failed": False,
+        "hint": None,
         "reason": None,
         "decision_id": None,
         "record_id": None,

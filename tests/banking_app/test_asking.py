@@ -152,7 +152,12 @@ def test_missing_permission_is_told_with_the_way_to_allow(
 def test_refusal_by_the_authorization_server_is_shown_as_the_step_that_it_is(
     app: BankingApp, asker: Asker
 ) -> None:
-    refusal = step(4, decision="deny", reason="invalid_request: the customer has withdrawn the permission")
+    refusal = step(
+        4,
+        decision="deny",
+        reason="invalid_request: the customer has withdrawn the permission",
+        hint="Give it on the Permissions page, then ask again.",
+    )
     app.chatbot.events = [
         step(2),
         step(3),
@@ -163,6 +168,17 @@ def test_refusal_by_the_authorization_server_is_shown_as_the_step_that_it_is(
     turn = asker.ask()
     assert turn.trouble is None
     assert [event.decision for event in turn.steps] == ["permit", None, "deny"]
+    assert turn.steps[-1].hint == "Give it on the Permissions page, then ask again."
+    assert asker.kept() == (turn,)
+
+
+def test_step_that_nobody_answered_is_kept_with_its_hint(app: BankingApp, asker: Asker) -> None:
+    failed = step(5, decision=None, failed=True, hint="The gateway did not answer. See its log.")
+    app.chatbot.events = [step(2), step(3), step(4), failed, ("done", {"trace_id": "0" * 32})]
+    asker.ask()
+    [kept] = asker.kept()
+    assert (kept.steps[-1].failed, kept.steps[-1].decision) == (True, None)
+    assert kept.steps[-1].hint == "The gateway did not answer. See its log."
 
 
 def test_error_of_the_chatbot_is_told_in_its_own_words(app: BankingApp, asker: Asker) -> None:

@@ -8,7 +8,7 @@ import pytest
 from banking_app.chat_events import Step
 from banking_app.conversations import Trouble, Turn
 from banking_app.rendering import render
-from banking_app.steps_view import Hood, StepCard, hood
+from banking_app.steps_view import Hood, StepCard, hints, hood
 from tests.banking_app.chatbot import AT, balance_answer, claims, step
 from tests.issuer import AGENT, CUSTOMER
 
@@ -152,10 +152,12 @@ def test_decision_is_told_by_sign_and_word_and_not_by_colour_alone() -> None:
     assert 'Gateway<span class="sr">, refused' in page
 
 
-@pytest.mark.parametrize("field", ["title", "from", "to", "operation", "reason", "decision_id"])
+@pytest.mark.parametrize("field", ["title", "from", "to", "operation", "reason", "hint", "decision_id"])
 def test_nothing_from_a_service_becomes_markup(field: str) -> None:
     evil = "<img src=x onerror=alert(1)><a href='https://evil.example'>"
-    assert markup_of(html(hood(turn(step(5, **{field: evil}))))) == []
+    shown = turn(step(5, **{field: evil}))
+    under_answer = "".join(render("hint.html", hint=hint) for hint in hints(shown))
+    assert markup_of(html(hood(shown)) + under_answer) == []
 
 
 def test_claims_and_records_never_become_markup() -> None:
@@ -175,6 +177,59 @@ def test_claim_of_an_impossible_time_is_shown_as_it_is(value: Any) -> None:
 def test_call_that_nobody_decided_on_is_neither_permitted_nor_refused() -> None:
     five = card(hood(turn(step(5, decision=None, reason="the gateway did not answer"))), 5)
     assert (five.state, five.verdict) == ("done", "No decision")
+
+
+@pytest.mark.parametrize(
+    ("number", "strip"),
+    [
+        (3, ["permit", "permit", "failed", "waiting", "waiting", "waiting"]),
+        (5, ["permit", "permit", "done", "permit", "failed", "waiting"]),
+        (6, ["permit", "permit", "done", "permit", "permit", "failed"]),
+    ],
+)
+def test_step_at_which_nobody_answered_has_failed_and_what_follows_is_not_reached(
+    number: int, strip: list[str]
+) -> None:
+    before = [event for event in balance_answer() if event[0] == "step" and event[1]["step"] < number]
+    shown = hood(turn(*before, step(number, decision=None, failed=True, reason="It does not answer.")))
+    assert [item.state for item in shown.strip] == strip
+    failed = card(shown, number)
+    assert (failed.state, failed.verdict, failed.reason) == ("failed", "No answer", "It does not answer.")
+
+
+def test_failure_is_told_by_sign_and_word_and_its_card_is_open() -> None:
+    page = html(hood(turn(step(5, decision=None, failed=True, reason="It does not answer."))))
+    assert "!</span> No answer" in page
+    assert 'Gateway<span class="sr">, no answer' in page
+    assert '<details class="step failed" open>' in page
+
+
+def test_failure_outweighs_what_went_well_and_a_refusal_outweighs_a_failure() -> None:
+    failed = step(5, call=2, decision=None, failed=True)
+    refused = step(5, call=3, decision="deny")
+    assert hood(turn(*balance_answer(), failed)).strip[4].state == "failed"
+    assert hood(turn(*balance_answer(), failed, refused)).strip[4].state == "deny"
+
+
+def test_hints_of_all_tool_calls_that_ended_badly_are_given_once_each() -> None:
+    events = [
+        step(5, call=1, decision=None, failed=True, hint="The gateway did not answer."),
+        step(5, call=2, decision=None, failed=True, hint="The gateway did not answer."),
+        step(4, call=3, decision="deny", hint="The customer did not give this permission."),
+    ]
+    assert hints(turn(*events)) == (
+        "The gateway did not answer.",
+        "The customer did not give this permission.",
+    )
+
+
+def test_refusal_that_the_assistant_got_over_needs_no_hint() -> None:
+    again = [step(n) for n in (3, 4, 5, 6)]
+    assert hints(turn(step(5, decision="deny", hint="The gateway's answer is no."), *again)) == ()
+
+
+def test_answer_in_which_all_went_well_has_no_hint() -> None:
+    assert hints(turn(*balance_answer())) == ()
 
 
 def test_service_that_is_not_ours_is_shown_by_its_own_name() -> None:

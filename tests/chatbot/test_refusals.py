@@ -34,6 +34,8 @@ def test_what_the_customer_has_not_allowed_is_told_with_the_page_to_allow_it(
     [step] = answer.steps(4)
     assert (step["decision"], step["reason"]) == ("deny", f"{error}: {description}")
     assert step["token"] is None
+    assert f"refused the exchange for account:read_transactions ({error})" in step["hint"]
+    assert "Give it on the Permissions page" in step["hint"]
     assert world.gateway.calls == []
     assert "You have not allowed me to see the transactions" in answer.text
     assert "Permissions page" in answer.text
@@ -57,17 +59,37 @@ def test_an_authorization_server_in_trouble_is_told_as_trouble(world: World, sta
 
     answer = world.ask("What is my balance?")
 
-    [step] = answer.steps(4)
-    assert step["decision"] == "deny"
+    [step] = answer.steps(3)
+    assert (step["decision"], step["failed"]) == (None, True)
     assert "temporarily_unavailable" in step["reason"]
+    assert f"The authorization server answered {status}." in step["hint"]
+    assert answer.steps(4) == []
     assert "Try again later" in answer.text
     assert "Permissions page" not in answer.text
 
 
 def test_without_an_authorization_server_every_question_is_still_answered(new_world: OpenWorld) -> None:
     with new_world(token_endpoint=f"{NOBODY}/token") as world:
-        assert "Try again later" in world.ask("What is my balance?").text
+        unanswered = world.ask("What is my balance?")
         assert "Hello" in world.ask("hi").text
+
+    assert "Try again later" in unanswered.text
+    [step] = unanswered.steps(3)
+    assert step["failed"]
+    assert "The authorization server did not answer." in step["hint"]
+    assert "docker compose start auth_server" in step["hint"]
+    assert unanswered.steps(4) == []
+
+
+def test_an_authorization_server_that_does_not_know_the_agent_has_refused(world: World) -> None:
+    world.token_endpoint.refusal = refusal("invalid_client", "unknown key", 401)
+
+    answer = world.ask("What is my balance?")
+
+    [step] = answer.steps(4)
+    assert (step["decision"], step["failed"]) == ("deny", False)
+    assert "refused the assistant itself (invalid_client)" in step["hint"]
+    assert "Permissions page" not in answer.text + step["hint"]
 
 
 def test_the_gateways_refusal_is_shown_and_told(world: World) -> None:
@@ -78,8 +100,18 @@ def test_the_gateways_refusal_is_shown_and_told(world: World) -> None:
     [step] = answer.steps(5)
     assert (step["decision"], step["decision_id"]) == ("deny", "e" * 32)
     assert step["reason"] == "The policy does not let this actor do account.list."
+    assert "policy.yaml" in step["hint"]
     assert answer.steps(6) == []
     assert "The policy does not let this actor do account.list." in answer.text
+
+
+def test_a_gateway_that_lacks_keys_or_policy_is_told_apart_from_its_policy(world: World) -> None:
+    world.gateway.instead = [denied(503, "The issuer's keys cannot be had.")]
+
+    [step] = world.ask("What is my balance?").steps(5)
+
+    assert (step["decision"], step["failed"]) == ("deny", False)
+    assert "/readyz names what it lacks" in step["hint"]
 
 
 def test_a_gateway_of_another_make_that_says_403_is_understood(world: World) -> None:
@@ -96,8 +128,23 @@ def test_without_a_gateway_the_step_says_so_and_the_customer_too(new_world: Open
         answer = world.ask("What is my balance?")
 
     [step] = answer.steps(5)
-    assert (step["decision"], step["reason"]) == (None, "The gateway does not answer.")
+    assert (step["decision"], step["failed"]) == (None, True)
+    assert step["reason"] == "The gateway does not answer."
+    assert "The gateway did not answer." in step["hint"]
+    assert "docker compose start gateway" in step["hint"]
+    assert answer.steps(6) == []
     assert "the bank does not answer" in answer.text
+
+
+def test_a_gateway_in_trouble_that_decided_nothing_is_the_step_that_failed(world: World) -> None:
+    world.gateway.instead = [JSONResponse({"detail": "Nothing works here."}, 500)]
+
+    answer = world.ask("What is my balance?")
+
+    [step] = answer.steps(5)
+    assert (step["decision"], step["failed"], step["reason"]) == (None, True, "Nothing works here.")
+    assert "The gateway did not serve the request (status 500)." in step["hint"]
+    assert answer.steps(6) == []
 
 
 def test_a_gateway_that_hangs_is_given_up_in_time(new_world: OpenWorld) -> None:
@@ -114,8 +161,12 @@ def test_an_account_api_in_trouble_is_told_as_trouble(world: World, status: int)
 
     answer = world.ask("What is my balance?")
 
+    assert answer.steps(5)[0]["decision"] == "permit"
     [step] = answer.steps(6)
-    assert (step["decision"], step["reason"]) == (None, "The resource does not answer.")
+    assert (step["decision"], step["failed"]) == (None, True)
+    assert step["reason"] == "The resource does not answer."
+    assert f"The account API did not serve the request (status {status})." in step["hint"]
+    assert "docker compose start account_api" in step["hint"]
     assert "the bank does not answer" in answer.text
 
 
@@ -138,6 +189,9 @@ def test_an_answer_that_cannot_be_read_is_told_as_such(world: World, unusable: R
 
     assert "cannot be read" in answer.text or "does not answer" in answer.text
     assert answer.of("error") == []
+    [last] = answer.of("step")[-1:]
+    assert last["decision"] != "permit"
+    assert "See " in last["hint"] or "see the logs" in last["hint"]
 
 
 def test_the_account_apis_refusal_is_shown_and_told(world: World) -> None:
@@ -146,6 +200,7 @@ def test_the_account_apis_refusal_is_shown_and_told(world: World) -> None:
     [step] = answer.steps(6)
     assert (step["decision"], step["request"]) == ("deny", {"status": 404})
     assert step["reason"] == "The customer has no account with this id."
+    assert (step["failed"], step["hint"]) == (False, None)
     assert "no account with that number" in answer.text
 
 

@@ -52,6 +52,21 @@ def test_no_token_reaches_model_events_records_or_log(
     assert "Bearer" not in places["the events"] + places["records and output"]
 
 
+def test_a_hint_for_the_trainer_reaches_no_model(new_world: OpenWorld) -> None:
+    overheard = Overheard(create_offline_model())
+    with serve(overheard) as model_url, new_world(openai_base_url=f"{model_url}/v1") as world:
+        world.token_endpoint.refusal = (400, {"error": "invalid_scope", "error_description": "not granted"})
+        answer = world.ask("What is my balance?")
+        world.ask("And my savings?")
+
+    [hint] = [step["hint"] for step in answer.steps(4)]
+    heard = b"\n".join(overheard.heard).decode()
+    assert "not-allowed" in heard
+    assert hint not in heard
+    assert "refused the exchange" not in heard
+    assert hint not in answer.text
+
+
 def test_what_was_said_is_in_no_record(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.ask("Transfer 50 euros to Maria Lopez for our secret party", "yes")
 

@@ -24,6 +24,9 @@ from tests.jwks_server import JwksServer
 pytestmark = pytest.mark.asyncio
 NOW = int(NOON.timestamp())
 ACTOR = {"sub": AGENT}
+OURS = {"iss": "http://localhost:8502"}
+FOREIGN = {"iss": "https://elsewhere.example"}
+HALF_A_LETTER = "\ud800x"
 
 
 @pytest.fixture
@@ -87,6 +90,7 @@ async def test_a_token_without_act_is_no_delegation_token(
             {"act": {"sub": AGENT, "exp": 1, "nbf": 9e99, "aud": 7}}, id="an actor's own exp, nbf, aud"
         ),
         pytest.param({"may_act": {"sub": AGENT}}, id="a may_act"),
+        pytest.param({"act": ACTOR | OURS, "may_act": ACTOR | OURS}, id="an actor of the token's own issuer"),
         pytest.param({"anything": [{"else": None}]}, id="a claim that nobody knows"),
     ],
 )
@@ -159,6 +163,23 @@ async def test_a_token_is_refused_without_the_claim(
         pytest.param({"act": {"sub": AGENT, "act": {}}}, id="an earlier actor without sub"),
         pytest.param({"may_act": AGENT}, id="text for a may_act"),
         pytest.param({"may_act": {}}, id="a may_act without sub"),
+        pytest.param({"act": ACTOR | FOREIGN}, id="an actor of another issuer"),
+        pytest.param({"act": ACTOR | {"iss": None}}, id="an actor of no issuer"),
+        pytest.param({"act": ACTOR | {"act": ACTOR | FOREIGN}}, id="an earlier actor of another issuer"),
+        pytest.param({"may_act": ACTOR | FOREIGN}, id="a may_act of another issuer"),
+        pytest.param({"sub": HALF_A_LETTER}, id="half a letter in the subject"),
+        pytest.param({"client_id": HALF_A_LETTER}, id="half a letter in the client"),
+        pytest.param({"jti": HALF_A_LETTER}, id="half a letter in the jti"),
+        pytest.param({"aud": [ACCOUNT_API, HALF_A_LETTER]}, id="half a letter in an audience"),
+        pytest.param({"scope": HALF_A_LETTER}, id="half a letter in the scope"),
+        pytest.param({"act": {"sub": HALF_A_LETTER}}, id="half a letter in the actor"),
+        pytest.param(
+            {"act": ACTOR | {"act": {"sub": HALF_A_LETTER}}}, id="half a letter in the actor before"
+        ),
+        pytest.param({"may_act": {"sub": HALF_A_LETTER}}, id="half a letter in the may_act"),
+        pytest.param({"sub": "a\x00b"}, id="a NUL in the subject"),
+        pytest.param({"aud": [ACCOUNT_API, "a\x00b"]}, id="a NUL in an audience"),
+        pytest.param({"exp": 10**400}, id="an expiry of 400 digits"),
     ],
 )
 async def test_a_token_is_refused_that_has(
@@ -227,6 +248,25 @@ async def test_a_token_is_refused_whose_header_has(
     assert await verifier.verify(signed(issuer))
     with pytest.raises(InvalidToken):
         await verifier.verify(signed(issuer, **header))
+
+
+async def test_a_token_is_refused_with_padding_or_other_letters_than_base64url(
+    issuer: TestIssuer, verifier: TokenVerifier
+) -> None:
+    token = issuer.mint()
+    assert await verifier.verify(token)
+    head, claims, signature = token.split(".")
+    for other in (
+        f"{token}=",
+        f"{token}==",
+        f"{head}==.{claims}.{signature}",
+        f"{head}.{claims}==.{signature}",
+        f"{token}\n",
+        f"{token}.",
+        f"{head}.{claims}.*{signature}",
+    ):
+        with pytest.raises(InvalidToken):
+            await verifier.verify(other)
 
 
 async def test_an_unsigned_token_is_refused(issuer: TestIssuer, verifier: TokenVerifier) -> None:

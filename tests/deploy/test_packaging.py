@@ -52,8 +52,9 @@ def test_no_image_needs_a_dockerfile_frontend_from_the_network() -> None:
 def test_compose_and_the_demo_tell_a_service_the_same_and_only_what_it_reads(service: str) -> None:
     services = yaml.safe_load((_REPOSITORY / "compose.yaml").read_text())["services"]
     compose = services[service]["environment"]
-    optional = {"DATABASE_URL", "NO_PROXY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"}
+    of_the_server = {"NO_PROXY", "UVICORN_HTTP"}
+    optional = of_the_server | {"DATABASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"}
     demo = settings({name: 8501 + offset for offset, name in enumerate(SERVICES)})[service]
     assert set(compose) - optional == set(demo)
     fields = importlib.import_module(f"{service}.settings").Settings.model_fields
-    assert {name for name in compose if name.lower() not in fields} == {"NO_PROXY"}
+    assert {name for name in compose if name.lower() not in fields} == of_the_server

@@ -362,3 +362,16 @@ def test_a_websocket_is_refused(
 
 async def in_thread(event: threading.Event) -> bool:
     return await asyncio.to_thread(event.wait, 5)
+
+
+@pytest.mark.parametrize(
+    "lines", [("Transfer-Encoding: chunked",), ("Content-Length: 5",)], ids=["chunked", "of a length"]
+)
+def test_a_body_where_the_operation_takes_none_is_refused_before_it_comes(
+    gateway: str, resource: RecordingResource, token: str, records: Records, lines: tuple[str, ...]
+) -> None:
+    refused = exchange(gateway, get(PATH, token, *lines))
+    assert (refused.status_code, refused.json()["reason"]) == (400, "account.read_balance takes no body.")
+    assert exchange(gateway, get(PATH, token, "Content-Length: 0")).status_code == 200
+    assert len(resource.arrived) == 1
+    assert [record["decision"] for record in records()] == ["deny", "permit"]

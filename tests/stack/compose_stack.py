@@ -1,11 +1,12 @@
 """The stack as Compose runs it, seen through the Docker engine."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import docker
 from docker.errors import DockerException
@@ -29,8 +30,7 @@ PUBLISHED = ("banking_app", "auth_server", "gateway")
 
 _READY_WITHIN_SECONDS = 90.0
 _END_WITHIN_SECONDS = 10
-_TENTATIVE = 0x40
-"""The flag of an IPv6 address that is still being checked for duplicates (RFC 4862 §5.4)."""
+_LABEL = "com.docker.compose"
 
 
 class ComposeStack(Stack):
@@ -38,14 +38,21 @@ class ComposeStack(Stack):
 
     can_be_stopped = True
 
-    def __init__(self, container: dict[str, Container], address: dict[str, str]) -> None:
+    def __init__(self, engine: docker.DockerClient, project: str, container: dict[str, Container]) -> None:
+        self._engine = engine
+        self._project = project
         self._container = container
-        self.deployment = ours(address)
+        self._printed_before = dict.fromkeys(SERVICES, "")
+        self._tunnels = ExitStack()
+        self.deployment = ours({service: self._address(service) for service in SERVICES})
+
+    def close(self) -> None:
+        """End the tunnels."""
+        self._tunnels.close()
 
     def stop(self, *services: str) -> None:
         for service in services:
             self._container[service].stop(timeout=_END_WITHIN_SECONDS)
-        _until_interfaces_are_settled()
 
     def kill(self, service: str) -> None:
         self._container[service].kill("SIGKILL")
@@ -56,10 +63,17 @@ class ComposeStack(Stack):
             self._container[service].start()
         for service in services:
             until(partial(self._is_ready, service), f"{service} is ready", _READY_WITHIN_SECONDS)
-        _until_interfaces_are_settled()
+
+    def restart(self) -> None:
+        """Remove all containers and networks and make them anew: `docker compose down` and `up`."""
+        self._compose("stop")
+        self._printed_before = {service: self.output(service) for service in SERVICES}
+        self._compose("down")
+        self._compose("up", "--no-build", "--detach", "--wait")
+        self._container = _containers(self._engine, self._project)
 
     def output(self, service: str) -> str:
-        return self._container[service].logs().decode(errors="replace")
+        return self._printed_before[service] + self._container[service].logs().decode(errors="replace")
 
     def run_python(self, service: str, code: str, *arguments: str) -> str:
         ran = self._container[service].exec_run(["python", "-c", code, *arguments], demux=True)
@@ -81,6 +95,36 @@ class ComposeStack(Stack):
         command = ["python", "-m", "delegation.healthcheck", str(PORT[service])]
         return self._container[service].exec_run(command).exit_code == 0
 
+    def _address(self, service: str) -> str:
+        container = self._container[service]
+        if service not in PUBLISHED:
+            return self._tunnels.enter_context(tunnel(str(container.name), PORT[service]))
+        [binding] = container.ports[f"{PORT[service]}/tcp"] or []
+        return f"http://localhost:{binding['HostPort']}"
+
+    def _compose(self, *command: str) -> None:
+        """Run Compose on this very project: from the files it was made of, on the ports it has."""
+        labels = next(iter(self._container.values())).labels
+        files = labels[f"{_LABEL}.project.config_files"].split(",")
+        address = {
+            "BANKING_APP_PORT": self.deployment.banking_app,
+            "AUTH_SERVER_PORT": self.deployment.issuer,
+            "GATEWAY_PORT": self.deployment.gateway,
+        }
+        ran = subprocess.run(
+            [
+                *("docker", "compose", "--project-name", self._project),
+                *("--project-directory", labels[f"{_LABEL}.project.working_dir"]),
+                *(part for file in files for part in ("--file", file)),
+                *command,
+            ],
+            env=os.environ | {name: str(urlsplit(url).port) for name, url in address.items()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, f"docker compose {' '.join(command)} failed:\n{ran.stderr[-2000:]}"
+
 
 @contextmanager
 def compose_stack() -> Iterator[Stack]:
@@ -91,24 +135,20 @@ def compose_stack() -> Iterator[Stack]:
     """
     project = os.environ.get("COMPOSE_PROJECT_NAME") or "delegation-bank"
     with ExitStack() as ending:
-        container = _containers(project, ending)
-        address = {
-            service: _published_address(container[service])
-            if service in PUBLISHED
-            else ending.enter_context(tunnel(str(container[service].id), PORT[service]))
-            for service in SERVICES
-        }
-        yield ComposeStack(container, address)
+        try:
+            engine = docker.from_env()
+            ending.callback(engine.close)
+            container = _containers(engine, project)
+        except DockerException as error:
+            raise NoStack(f"no Docker engine answers ({error})") from error
+        stack = ComposeStack(engine, project, container)
+        ending.callback(stack.close)
+        yield stack
 
 
-def _containers(project: str, ending: ExitStack) -> dict[str, Container]:
-    try:
-        engine = docker.from_env()
-        ending.callback(engine.close)
-        found = engine.containers.list(filters={"label": f"com.docker.compose.project={project}"})
-    except DockerException as error:
-        raise NoStack(f"no Docker engine answers ({error})") from error
-    by_service = {container.labels["com.docker.compose.service"]: container for container in found}
+def _containers(engine: docker.DockerClient, project: str) -> dict[str, Container]:
+    found = engine.containers.list(filters={"label": f"{_LABEL}.project={project}"})
+    by_service = {container.labels[f"{_LABEL}.service"]: container for container in found}
     missing = [service for service in SERVICES if service not in by_service]
     if missing:
         raise NoStack(
@@ -116,23 +156,3 @@ def _containers(project: str, ending: ExitStack) -> dict[str, Container]:
             "--build --wait; another project is named by COMPOSE_PROJECT_NAME"
         )
     return {service: by_service[service] for service in SERVICES}
-
-
-def _until_interfaces_are_settled() -> None:
-    """Wait until no interface of this machine is about to change.
-
-    A container's end and start change them, and Chromium drops what it is loading when that happens.
-    """
-    addresses = Path("/proc/net/if_inet6")
-
-    def tentative() -> bool:
-        return any(int(line.split()[4], 16) & _TENTATIVE for line in addresses.read_text().splitlines())
-
-    if addresses.exists():
-        until(lambda: not tentative(), "every address of this machine is in use")
-
-
-def _published_address(container: Container) -> str:
-    service = container.labels["com.docker.compose.service"]
-    [binding] = container.ports[f"{PORT[service]}/tcp"] or []
-    return f"http://localhost:{binding['HostPort']}"

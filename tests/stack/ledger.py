@@ -41,4 +41,8 @@ class Ledger:
 
 def ledger(stack: Stack, memo: str) -> Ledger:
     """Read the ledger, counting the transactions whose memo begins with `memo`."""
-    return Ledger(**json.loads(stack.run_python("account_api", _READ, memo)))
+    printed = stack.run_python("account_api", _READ, memo)
+    try:
+        return Ledger(**json.loads(printed))
+    except ValueError as error:
+        raise AssertionError(f"the ledger's reader printed no JSON ({error}): {printed[:200]!r}") from None

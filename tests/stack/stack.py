@@ -59,7 +59,7 @@ class Stack(ABC):
         """Return command and environment of a Python that runs beside the service and talks on its pipes."""
 
     def restart(self) -> None:
-        """End all services and start them again."""
+        """End all services as a user does and start them again; only their data is kept."""
         self.stop(*SERVICES)
         self.start(*SERVICES)
 

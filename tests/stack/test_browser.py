@@ -54,6 +54,7 @@ def test_a_customer_signs_on_allows_asks_sees_why_withdraws_sees_the_refusal_and
     answer = visitor.ask(BALANCE_QUESTION)
     assert as_written(checking_balance(app, ALEX)) in answer.text
     assert answer.states == ["permit", "permit", "done", "permit", "permit", "permit"]
+    assert answer.hints == []
     answer.open_hood()
     claims = answer.claims(4)
     assert claims["sub"].startswith(ALEX)
@@ -71,6 +72,8 @@ def test_a_customer_signs_on_allows_asks_sees_why_withdraws_sees_the_refusal_and
     assert refused.states[3] == "deny"
     assert refused.states[4:] == ["waiting", "waiting"]
     assert "not allowed" in refused.text
+    [hint] = refused.hints
+    assert "has withdrawn it. Give it on the Permissions page" in hint
     refused.open_hood()
     expect(refused.step(4)).to_contain_text("Refused")
     visitor.screenshot("assistant-refused")
@@ -109,7 +112,21 @@ def test_a_transfer_that_the_customer_did_not_allow_is_refused_and_books_nothing
     refused = visitor.ask("yes")
     assert refused.states[3] == "deny"
     assert "not allowed" in refused.text
+    [hint] = refused.hints
+    assert f"the exchange for {TRANSFER}" in hint
     assert checking_balance(app, ALEX) == before
+    visitor.sign_out()
+
+
+def test_a_customer_changes_what_the_assistant_may_do_without_withdrawing_it_first(visitor: Visitor) -> None:
+    visitor.sign_on(ALEX, READ_BALANCE)
+    visitor.open("/permissions")
+    expect(visitor.page.locator(".may")).not_to_contain_text(TRANSFER)
+    visitor.page.get_by_role("link", name="Change what it may do").click()
+    visitor.allow(READ_BALANCE, TRANSFER)
+    visitor.expect_signed_on()
+    expect(visitor.page.locator(".may")).to_contain_text(TRANSFER)
+    assert visitor.page.url.endswith("/permissions")
     visitor.sign_out()
 
 

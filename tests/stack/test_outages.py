@@ -48,8 +48,9 @@ HEALTHY: Final = {
 class Outage:
     """What is different while a service is down.
 
-    `answers` are calls to others with another status than usual; `hints` are pages to what their hint names;
-    `states` are those of the six steps when the assistant is asked, and `said` is part of its answer.
+    `answers` are calls to others with another status than usual; `hints` are pages to what their hint names,
+    the assistant's among them; `states` are those of the six steps when the assistant is asked, and `said` is
+    part of its answer.
     """
 
     answers: dict[str, int]
@@ -61,14 +62,17 @@ class Outage:
 OUTAGES: Final = {
     "auth_server": Outage(
         {"chatbot: ready": 503, "banking_app: ready": 503},
-        {"/permissions": "The authorization server did not answer"},
-        ["permit", "permit", "done", "deny", "waiting", "waiting"],
+        {
+            "/permissions": "The authorization server did not answer",
+            "/assistant": "The authorization server did not answer",
+        },
+        ["permit", "permit", "failed", "waiting", "waiting", "waiting"],
         "authorization server gives no permission at the moment",
     ),
     "gateway": Outage(
         {"chatbot: ready": 503, "banking_app: ready": 503},
-        {},
-        ["permit", "permit", "done", "permit", "done", "waiting"],
+        {"/assistant": "The gateway did not answer"},
+        ["permit", "permit", "done", "permit", "failed", "waiting"],
         "the bank does not answer. Try again later",
     ),
     "chatbot": Outage(
@@ -79,8 +83,11 @@ OUTAGES: Final = {
     ),
     "account_api": Outage(
         {"gateway: ready": 503, "banking_app: ready": 503, "gateway: accounts": 502},
-        {"/": "The account API did not answer"},
-        ["permit", "permit", "done", "permit", "permit", "done"],
+        {
+            "/": "The account API did not answer",
+            "/assistant": "The account API did not serve the request",
+        },
+        ["permit", "permit", "done", "permit", "permit", "failed"],
         "the bank does not answer. Try again later",
     ),
 }
@@ -144,7 +151,7 @@ def check_all_is_well(calls: Calls) -> None:
     until(lambda: check_answers(calls, HEALTHY), "all is well again", RECOVERS_WITHIN_SECONDS)
 
 
-def check_pages(visitor: Visitor, outage: Outage) -> None:
+def check_pages(visitor: Visitor, stopped: str, outage: Outage) -> None:
     """Open every page and ask the assistant: what fails is told to the customer, with a hint."""
     for path in ("/", "/permissions"):
         visitor.open(path)
@@ -158,12 +165,16 @@ def check_pages(visitor: Visitor, outage: Outage) -> None:
         visitor.expect_no_mistake()
     answer = visitor.ask("Show my last five transactions")
     assert answer.states == outage.states
-    if "/assistant" in outage.hints:
+    hint = outage.hints["/assistant"]
+    if stopped == "chatbot":
         trouble = visitor.trouble()
         assert outage.said in trouble.for_the_customer
-        assert outage.hints["/assistant"] in trouble.for_the_trainer
+        assert hint in trouble.for_the_trainer
     else:
         assert outage.said in answer.text
+        [told] = answer.hints
+        assert hint in told
+        assert f"docker compose start {stopped}" in told
     visitor.expect_no_mistake()
 
 
@@ -178,12 +189,13 @@ def test_every_page_and_endpoint_answers_clearly_while_a_service_is_down_and_all
     try:
         outage = OUTAGES[stopped]
         check_answers(calls, HEALTHY | outage.answers, stopped)
-        check_pages(visitor, outage)
+        check_pages(visitor, stopped, outage)
         visitor.screenshot(f"without-{stopped}")
     finally:
         stoppable_stack.start(stopped)
     check_all_is_well(calls)
-    assert "waiting" not in visitor.ask("Show my last five transactions").states
+    recovered = visitor.ask("Show my last five transactions")
+    assert (recovered.states[2:], recovered.hints) == (["done", "permit", "permit", "permit"], [])
     visitor.open("/")
     expect(visitor.page.locator(".transactions").first).to_be_visible()
     visitor.sign_out()

@@ -20,6 +20,7 @@ import httpx2
 import pytest
 
 from tests.stack.agent import Agent
+from tests.stack.answers import json_of, told
 from tests.stack.banking_app import BankingApp
 from tests.stack.deployment import READ_BALANCE, SAM, TRANSFER, Deployment
 from tests.stack.ledger import ledger
@@ -53,32 +54,36 @@ class Order:
 
 
 class Bank:
-    """Sam's accounts, as the agent reaches them. `failures` are the answers 502, 503 and 504 so far."""
+    """Sam's accounts, as the agent reaches them. `failures` are what came instead of receipts so far."""
 
     def __init__(self, deployment: Deployment, tokens: dict[str, Token], http: httpx2.Client) -> None:
         self._gateway = deployment.gateway
         self._tokens = tokens
         self._http = http
-        self.failures: list[int] = []
+        self.failures: list[str] = []
 
     def balances(self) -> dict[str, int]:
         """Return the balance of each account, in minor units."""
         answer = self._http.get(f"{self._gateway}/accounts", headers=self._headers(READ_BALANCE))
-        assert answer.status_code == 200, answer.json()
-        return {each["account_id"]: each["balance"]["amount_minor"] for each in answer.json()["accounts"]}
+        accounts = json_of(answer, 200)["accounts"]
+        return {each["account_id"]: each["balance"]["amount_minor"] for each in accounts}
 
     def order_until_booked(self, order: Order) -> str:
-        """Send an order, and again as long as the answer says so; return the transfer's id."""
+        """Send an order, and again while it is told to or the answer breaks off; return the transfer's id."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            answer = self._http.post(
-                f"{self._gateway}/transfers", json=order.body, headers=self._headers(TRANSFER, order.key)
-            )
-            if answer.status_code == 201:
-                return str(answer.json()["transfer_id"])
-            assert answer.status_code in TRY_AGAIN, f"{answer.status_code}: {answer.text}"
-            self.failures.append(answer.status_code)
-            assert time.monotonic() < deadline, f"not booked in time: {answer.text}"
+            try:
+                answer = self._http.post(
+                    f"{self._gateway}/transfers", json=order.body, headers=self._headers(TRANSFER, order.key)
+                )
+            except httpx2.RemoteProtocolError as error:
+                # The account API died in its answer, of which the gateway had already passed on a part.
+                self.failures.append(str(error))
+            else:
+                if answer.status_code not in TRY_AGAIN:
+                    return str(json_of(answer, 201)["transfer_id"])
+                self.failures.append(told(answer))
+            assert time.monotonic() < deadline, f"not booked in time: {self.failures[-1]}"
             time.sleep(0.2)
 
     def order_and_die(self, order: Order, *, half_sent: bool) -> None:

@@ -32,7 +32,7 @@ class _Server(socketserver.ThreadingTCPServer):
 def tunnel(container: str, port: int) -> Iterator[str]:
     """Give an address on this machine at which the port inside the container answers.
 
-    Each connection is one `docker exec`.
+    Each connection is one `docker exec`. Given the container's name, the address holds for its successor too.
     """
 
     class Connection(socketserver.BaseRequestHandler):

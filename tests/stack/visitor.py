@@ -162,8 +162,15 @@ class Answer:
         return self._message.locator(".said").inner_text()
 
     @property
+    def hints(self) -> list[str]:
+        """Return the hints for the trainer under what the assistant said."""
+        hints = self._message.locator("p.hint:not(.hood *, .trouble *)").all_inner_texts()
+        assert all(hint.startswith("Hint for the trainer.") for hint in hints)
+        return [hint.removeprefix("Hint for the trainer.").strip() for hint in hints]
+
+    @property
     def states(self) -> list[str]:
-        """Return the state of each of the six steps: permit, deny, done or waiting."""
+        """Return the state of each of the six steps: permit, deny, failed, done or waiting."""
         items = self._message.locator(".strip > li")
         expect(items).to_have_count(_STEPS)
         return [item.get_attribute("class") or "" for item in items.all()]

@@ -1,0 +1,147 @@
+"""Requests that never come to their end, and those without one Host: the server's answers, before the door's.
+
+The gateway stands for all services here: each is started with the same protocol class.
+"""
+
+import json
+import os
+import re
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPResponse
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.gateway.wire import connected, exchange
+
+REPOSITORY = Path(__file__).parents[2]
+MEGABYTE = 1024 * 1024
+HEAD = b"GET /healthz HTTP/1.1\r\nHost: gateway\r\n"
+
+
+def answer(connection: socket.socket) -> tuple[int, str | None]:
+    """Read one answer: its status, and what it says of the connection."""
+    response = HTTPResponse(connection)
+    response.begin()
+    response.read()
+    return response.status, response.getheader("connection")
+
+
+def stream(connection: socket.socket, *pieces: bytes) -> int:
+    """Send the pieces, again and again: a megabyte, or until there is an answer; returns how much."""
+    sent = 0
+    with suppress(OSError):
+        while sent < MEGABYTE and not select.select([connection], [], [], 0)[0]:
+            for piece in pieces:
+                connection.sendall(piece)
+                sent += len(piece)
+    return sent
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def as_in_the_demo(port: int) -> tuple[list[str], dict[str, str]]:
+    return [sys.executable, "-m", "deploy.service", "gateway", str(port)], {}
+
+
+def as_in_compose(port: int) -> tuple[list[str], dict[str, str]]:
+    dockerfile = (REPOSITORY / "gateway" / "Dockerfile").read_text().replace("\\\n", "")
+    [entrypoint] = re.findall(r"^ENTRYPOINT (.*)$", dockerfile, re.MULTILINE)
+    command = [sys.executable if word == "python" else word for word in json.loads(entrypoint)]
+    command = [{"8503": str(port), "0.0.0.0": "127.0.0.1"}.get(word, word) for word in command]
+    environment = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())["services"]["gateway"][
+        "environment"
+    ]
+    return command, {"UVICORN_HTTP": environment["UVICORN_HTTP"]}
+
+
+@contextmanager
+def started(way: Callable[[int], tuple[list[str], dict[str, str]]]) -> Iterator[str]:
+    port = free_port()
+    command, environment = way(port)
+    with subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        env=os.environ | environment,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            for _ in range(300):
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                    break
+                assert process.poll() is None, "the gateway did not start"
+                time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize("way", [as_in_the_demo, as_in_compose])
+def test_a_started_gateway_refuses_a_megabyte_of_headers(
+    way: Callable[[int], tuple[list[str], dict[str, str]]],
+) -> None:
+    with started(way) as url, connected(url) as connection:
+        connection.sendall(HEAD)
+        stream(connection, b"X-Filler: " + b"x" * 1000 + b"\r\n")
+        assert answer(connection) == (431, "close")
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param([HEAD, b"X-Filler: " + b"x" * 1000 + b"\r\n"], id="header fields"),
+        pytest.param([HEAD + b"X-Filler: ", b"x" * 1000], id="a header field"),
+        pytest.param([HEAD, b"a:\r\n" * 100], id="empty header fields"),
+        pytest.param([b"GET /", b"x" * 1000], id="an address"),
+        pytest.param([b"", b"\r\n" * 1000], id="empty lines"),
+    ],
+)
+def test_431_is_the_answer_to_an_endless_line_of(gateway: str, pieces: list[bytes]) -> None:
+    with connected(gateway) as connection:
+        connection.sendall(pieces[0])
+        stream(connection, pieces[1])
+        assert answer(connection) == (431, "close")
+        assert exchange(gateway, HEAD + b"\r\n").status_code == 200
+
+
+def test_a_head_that_is_too_long_is_refused_also_when_it_comes_at_once(gateway: str) -> None:
+    assert exchange(gateway, HEAD + b"X-Filler: " + b"x" * 65_536 + b"\r\n\r\n").status_code == 431
+    assert exchange(gateway, HEAD + b"X-Filler: " + b"x" * 64_000 + b"\r\n\r\n").status_code == 200
+
+
+def test_endless_trailers_end_the_connection(gateway: str) -> None:
+    with connected(gateway) as connection:
+        connection.sendall(HEAD.replace(b"GET", b"POST") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
+        connection.sendall(b"X-Filler: x\r\n" * 10_000)
+        while connection.recv(65_536):
+            pass
+
+
+def test_a_connection_is_kept_for_request_after_request(gateway: str) -> None:
+    with connected(gateway) as connection:
+        for _ in range(20):
+            connection.sendall(HEAD + b"X-Filler: " + b"x" * 10_000 + b"\r\n\r\n")
+            assert answer(connection) == (200, None)
+
+
+@pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: a\r\n", b"Host: a\r\nHOST: b\r\n"])
+def test_a_request_without_exactly_one_host_is_answered_400(gateway: str, hosts: bytes) -> None:
+    for path in (b"/healthz", b"/accounts"):
+        assert exchange(gateway, b"GET " + path + b" HTTP/1.1\r\n" + hosts + b"\r\n").status_code == 400
+
+
+def test_http_1_0_needs_no_host(gateway: str) -> None:
+    assert exchange(gateway, b"GET /healthz HTTP/1.0\r\n\r\n").status_code == 200
+    assert exchange(gateway, b"GET /healthz HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n").status_code == 400
