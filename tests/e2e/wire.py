@@ -208,8 +208,8 @@ def _shown_request(method: str, url: str, headers: Fields, body: bytes | None) -
 
 
 def _readable(form: bytes) -> str:
-    """Return a form a parameter a line, decoded."""
-    return "\n&".join(map(unquote_plus, form.decode(errors="replace").split("&")))
+    """Return a form a parameter a line, decoded; shortened before, as long as each value ends at its `&`."""
+    return "\n&".join(map(unquote_plus, shortened(form.decode(errors="replace")).split("&")))
 
 
 def _shown_answer(answer: Answer) -> str:

@@ -1,7 +1,7 @@
 """The redirect URI and PKCE (RFC 9700 §2.1, §2.1.1, RFC 7636): what is asked for, and what redeems it."""
 
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from tests.e2e.check import check
 from tests.e2e.checks.led_to import leads_to, led_to, yields_code
@@ -25,7 +25,7 @@ def redirect_uri_and_code_verifier_are_enforced(target: Target) -> None:
     server, expect = target.authorization_server, target.expect
     request = server.authorization_request()
     for what, uri in almost(request.redirect_uri).items():
-        led = led_to(target, request.changed(redirect_uri=uri))
+        led = led_to(target, server.authorization_request().changed(redirect_uri=uri))
         strays = leads_to(led, uri) or (yields_code(led) and not leads_to(led, request.redirect_uri))
         if strays:
             raise Failed(f"a redirect URI {what} never to be redirected to", f"a redirect to {uri}")
@@ -37,8 +37,9 @@ def redirect_uri_and_code_verifier_are_enforced(target: Target) -> None:
     answer = _redeemed(target, server.authorization_request(), redirect_uri=wrong)
     expect.refused(answer, "a code with another redirect_uri than it was sent to", "invalid_grant")
     without = request.changed(code_challenge=None, code_challenge_method=None)
-    if yields_code(led_to(target, without)):
-        answer = _redeemed(target, without)
+    response = dict(parse_qsl(urlsplit(led_to(target, without)).query))
+    if "code" in response:
+        answer = server.token(server.code_form(without, response), server.clients["app"])
         expect.refused(answer, "a code_verifier where no code_challenge was sent")
 
 
@@ -56,13 +57,14 @@ def pkce_is_required(target: Target) -> None:
     """
     server = target.authorization_server
     server.sign_on()
-    right = server.authorization_request()
-    plain = right.changed(code_challenge=right.code_verifier)
-    for what, request in {
-        "without code_challenge": right.changed(code_challenge=None, code_challenge_method=None),
-        "with the method plain": plain.changed(code_challenge_method="plain"),
-        "without code_challenge_method": plain.changed(code_challenge_method=None),
-    }.items():
+    for what, method, challenged in (
+        ("without code_challenge", None, False),
+        ("with the method plain", "plain", True),
+        ("without code_challenge_method", None, True),
+    ):
+        request = server.authorization_request()
+        challenge = request.code_verifier if challenged else None
+        request = request.changed(code_challenge=challenge, code_challenge_method=method)
         if yields_code(led_to(target, request)):
             raise Failed(f"an authorization request {what} to yield no code", "a code")
 

@@ -1,0 +1,153 @@
+"""Twins that compare redirect URIs loosely, or that PKCE does not bind (RFC 9700 §2.1, §2.1.1)."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, Final
+from unittest.mock import patch
+from urllib.parse import urlsplit
+
+from auth_server.authorization_code import AuthorizationCodeGrant, S256Challenge
+from auth_server.clients import Client
+from tests.e2e.in_process import InProcess
+from tests.e2e.twins.layer import Forward, Request, Response, layer
+from tests.e2e.twins.twin import twin
+from tests.e2e.verdict import Verdict
+
+_NO_CHALLENGE: Final = "none"
+_checked = S256Challenge.validate_code_challenge
+_verified = S256Challenge.validate_code_verifier
+
+
+def _compares(name: str, flaw: str, alike: Callable[[str, str], bool]) -> None:
+    """Register the twin that takes URIs for a registered one if they are alike in this way."""
+
+    def compares_loosely(_stack: InProcess) -> AbstractContextManager[object]:
+        """Accept what is not registered."""
+
+        def check(client: Client, uri: str) -> bool:
+            return any(uri == known or alike(uri, known) for known in client.redirect_uris)
+
+        return patch.object(Client, "check_redirect_uri", check)
+
+    compares_loosely.__name__ = name
+    twin("AS-42", flaw)(compares_loosely)
+
+
+def _path(uri: str) -> str:
+    return urlsplit(uri).path
+
+
+_compares("compares_how_a_uri_begins", "takes URIs that begin like the registered one", str.startswith)
+_compares(
+    "takes_paths_below",
+    "takes paths below the registered one",
+    lambda uri, known: uri.startswith(f"{known}/"),
+)
+_compares(
+    "ignores_the_path",
+    "looks at the host alone",
+    lambda uri, known: uri.startswith(known[: -len(_path(known))]),
+)
+_compares(
+    "ignores_the_query", "does not look at the query", lambda uri, known: uri.partition("?")[0] == known
+)
+_compares("ignores_case", "does not look at upper and lower case", lambda uri, known: uri.lower() == known)
+_compares("ignores_a_slash", "does not look at a slash at the end", lambda uri, known: uri == f"{known}/")
+_compares(
+    "ignores_the_scheme",
+    "takes http and https for the same",
+    lambda uri, known: uri.partition(":")[2] == known.partition(":")[2],
+)
+_compares(
+    "takes_a_user_name_for_a_host",
+    "takes what stands before @ for the host",
+    lambda uri, known: "@" in uri and urlsplit(uri).netloc.partition("@")[0] == urlsplit(known).netloc,
+)
+_compares(
+    "takes_subdomains_of_others",
+    "looks how the host begins",
+    lambda uri, known: (urlsplit(uri).hostname or "").startswith(f"{urlsplit(known).hostname}."),
+)
+_compares(
+    "ignores_the_host",
+    "takes every host",
+    lambda uri, known: "@" not in uri and "localhost" not in uri and _path(uri) == _path(known),
+)
+
+
+@twin("AS-42", "does not compare the redirect URI when a code is redeemed")
+def ignores_the_redirect_uri_of_a_code(stack: InProcess) -> AbstractContextManager[None]:
+    """Put the registered one in its place."""
+    registered = f"{stack.context.settings.banking_app_url}/callback"
+
+    async def handle(request: Request, forward: Forward) -> Response:
+        redeems = request.path == "/token" and request.form.get("grant_type") == "authorization_code"
+        return await forward(request.with_form(redirect_uri=registered) if redeems else request)
+
+    return stack.auth_server.inside(layer(handle))
+
+
+@twin("AS-42", "does not compare code_verifier with code_challenge")
+def ignores_a_wrong_verifier(_stack: InProcess) -> AbstractContextManager[object]:
+    """Be content that there is one."""
+    return _verifying(lambda verifier, challenge: bool(verifier) and challenge != _NO_CHALLENGE)
+
+
+@twin("AS-42", "redeems a code without code_verifier")
+def needs_no_verifier(_stack: InProcess) -> AbstractContextManager[object]:
+    """Compare it only if it is there."""
+    return _verifying(lambda verifier, _challenge: not verifier)
+
+
+@twin("AS-42", "forgets PKCE when no code_challenge is sent", also={"AS-85": Verdict.FAIL})
+def forgets_pkce(_stack: InProcess) -> AbstractContextManager[object]:
+    """Issue a code to whoever leaves the challenge out, and take any verifier for it."""
+    ending = ExitStack()
+    ending.enter_context(_challenging(lambda challenge, _method: not challenge))
+    ending.enter_context(_verifying(lambda _verifier, challenge: challenge == _NO_CHALLENGE))
+    return ending
+
+
+@twin("AS-85", "gives a code without code_challenge")
+def needs_no_challenge(_stack: InProcess) -> AbstractContextManager[object]:
+    """Leave it to the client whether it wants PKCE."""
+    return _challenging(lambda challenge, _method: not challenge)
+
+
+@twin("AS-85", "takes plain")
+def takes_plain(_stack: InProcess) -> AbstractContextManager[object]:
+    """Accept the method that hides nothing."""
+    return _challenging(lambda _challenge, method: method == "plain")
+
+
+@twin("AS-85", "takes a request without a method for plain, as RFC 7636 does")
+def takes_a_missing_method_for_plain(_stack: InProcess) -> AbstractContextManager[object]:
+    """Accept a challenge whose method is left out."""
+    return _challenging(lambda challenge, method: bool(challenge) and not method)
+
+
+def _challenging(takes: Callable[[str, str], bool]) -> AbstractContextManager[object]:
+    """Do not check the challenge of authorization requests like this."""
+
+    def check(self: S256Challenge, grant: AuthorizationCodeGrant, redirect_uri: str) -> None:
+        payload = grant.request.payload
+        challenge, method = (payload.data.get(f"code_challenge{one}", "") for one in ("", "_method"))
+        if challenge == _NO_CHALLENGE:  # set below: Authlib checks a request again when it issues the code
+            return
+        if not takes(challenge, method):
+            _checked(self, grant, redirect_uri)
+        elif not challenge:
+            payload.datalist["code_challenge"] = [_NO_CHALLENGE]
+
+    return patch.object(S256Challenge, "validate_code_challenge", check)
+
+
+def _verifying(takes: Callable[[str, str], bool]) -> AbstractContextManager[object]:
+    """Do not check the verifier of token requests like this."""
+
+    def check(self: S256Challenge, grant: AuthorizationCodeGrant, result: Any) -> None:
+        verifier = grant.request.form.get("code_verifier", "")
+        if not takes(verifier, grant.request.authorization_code.code_challenge):
+            _verified(self, grant, result)
+
+    return patch.object(S256Challenge, "validate_code_verifier", check)
