@@ -154,6 +154,9 @@ class ResourceFile(Section):
         "X-Agent-Id",
         "X-JWT-Payload",
         "X-JWT-Assertion",
+        "X_User",
+        "X_Forwarded_User",
+        "X_Remote_User",
     )
 
 
