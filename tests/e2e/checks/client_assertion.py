@@ -18,14 +18,17 @@ _LONG_AGO_SECONDS: Final = 600
 
 @check("AS-44")
 def an_assertion_says_who_and_until_when(target: Target) -> None:
-    """Authenticate the legitimate exchange with assertions that are right but for iss, sub or exp."""
+    """Authenticate the legitimate exchange with assertions that are right but for iss, sub or exp.
+
+    One about another client contradicts the parameter client_id besides, and may be an invalid_request for
+    that (RFC 7521 §4.2).
+    """
     agent = _agent_with_key(target)
     app = target.authorization_server.clients.get("app")
     another = app.client_id if app else OTHER_AGENT
     wrong: dict[str, dict[str, Any]] = {
         "issued by another": {"iss": OTHER_AGENT},
         "without iss": {"iss": None},
-        "about another client": {"sub": another},
         "without sub": {"sub": None},
         "without exp": {"exp": None},
         "that has expired": {
@@ -35,6 +38,10 @@ def an_assertion_says_who_and_until_when(target: Target) -> None:
     }
     for what, changes in wrong.items():
         _is_refused(target, agent, f"an assertion {what}", **changes)
+    foreign = agent.with_assertion(lambda: agent.assertion_with(sub=another))
+    answer = target.authorization_server.exchange(foreign)
+    codes = (INVALID_CLIENT, "invalid_request")
+    target.expect.refused(answer, "an assertion about another client", codes, (400, 401))
 
 
 @check("AS-45")
