@@ -42,11 +42,11 @@ def virtual_environment(folder: Path) -> Path:
 
 
 def node_modules(folder: Path) -> None:
-    """Install what `package.json` pins into the folder's own `node_modules`, once."""
+    """Install what `package-lock.json` pins into the folder's own `node_modules`, once."""
     installed = folder / "node_modules" / "installed.json"
-    wanted = (folder / "package.json").read_text()
+    wanted = (folder / "package-lock.json").read_text()
     if not installed.exists() or installed.read_text() != wanted:
-        npm = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
+        npm = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
         subprocess.run(npm, cwd=folder, check=True)
         installed.write_text(wanted)
 
