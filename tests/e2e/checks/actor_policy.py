@@ -12,7 +12,7 @@ _ANOTHER: Final = {"sub": OTHER_AGENT}
 
 @check("RS-71")
 def only_agents_that_the_policy_names_act(target: Target) -> None:
-    """Send tokens without act, with one that names nobody, and with an agent that the policy does not name."""
+    """Send tokens without act, with one that names nobody, and of an agent that the policy does not name."""
     resource, expect = target.resource, target.expect
     for act in (None, {}, {"sub": ""}, resource.actor, [{"sub": resource.actor}]):
         answer = resource.call(resource.read, resource.mint(act=act))

@@ -35,9 +35,7 @@ def main() -> int:
 
 def _print(console: Console, row: Row) -> None:
     twin = row.twin
-    caught = (
-        f"[green]caught ({row.said})[/]" if row.is_caught else f"[bold red]SURVIVES ({row.said})[/]"
-    )
+    caught = f"[green]caught ({row.said})[/]" if row.is_caught else f"[bold red]SURVIVES ({row.said})[/]"
     console.print(f"{twin.rule_id} {caught} {twin.name}: {escape(twin.flaw)}")
     if twin.also:
         console.print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -45,6 +46,10 @@ class Request:
         body = urlencode(fields).encode()
         headers += [("content-type", "application/x-www-form-urlencoded"), ("content-length", str(len(body)))]
         return replace(self, headers=tuple(headers), body=body)
+
+    def with_query(self, query: str) -> Request:
+        """Return the request with another query."""
+        return replace(self, query=query)
 
     def with_headers(self, **changes: str | None) -> Request:
         """Return the request with some headers changed; `_` in a name stands for `-`, None leaves one out."""
@@ -142,10 +147,14 @@ async def _ask(app: ASGIApp, scope: Scope, request: Request) -> Response:
         "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers],
     }
     messages = iter([{"type": "http.request", "body": request.body, "more_body": False}])
+    answered = asyncio.Event()
     status, headers, parts = 500, [], []
 
     async def receive() -> Message:
-        return next(messages, {"type": "http.disconnect"})
+        for message in messages:
+            return message
+        await answered.wait()  # until then the caller is there: an application may watch for that
+        return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
         nonlocal status, headers
@@ -153,6 +162,8 @@ async def _ask(app: ASGIApp, scope: Scope, request: Request) -> Response:
             status, headers = message["status"], message["headers"]
         elif message["type"] == "http.response.body":
             parts.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                answered.set()
 
     await app(changed_scope, receive, send)
     decoded = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)
