@@ -1,7 +1,7 @@
 """Our own stack in this very process: real services, real HTTP on the loopback, ready in a second or two.
 
 What stands here and not in a running stack: a second agent, a gateway that cannot reach its issuer's keys, a
-look at what reaches the account API, and places where a twin can put a flaw.
+look at what reaches the account API, at how often keys are asked for, and places where a twin can put a flaw.
 """
 
 import tempfile
@@ -31,6 +31,7 @@ from auth_server.context import Context
 from auth_server.tables import Customer, IssuedToken
 from delegation.clock import utc_now
 from tests.e2e.jws import KeyPair
+from tests.e2e.key_server import KeyServer
 from tests.e2e.observer import headers_of
 from tests.e2e.target import Target, live_target
 from tests.e2e.target_file import read_target_file
@@ -85,6 +86,19 @@ class SeenBackend:
         await self._app(scope, receive, send)
 
 
+class SeenKeys(KeyServer):
+    """Counts the requests for the keys of an authorization server."""
+
+    def __init__(self, app: ASGIApp, public_jwk: dict[str, Any]) -> None:
+        super().__init__(public_jwk)
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count the request if it is one, and pass it on."""
+        self.fetches += scope["type"] == "http" and scope["path"] == "/jwks"
+        await self._app(scope, receive, send)
+
+
 @dataclass(frozen=True)
 class InProcess:
     """The stack: its applications, where they are, and what a twin may need of them."""
@@ -96,6 +110,7 @@ class InProcess:
     keys: dict[str, KeyPair]
     """The private keys of the clients `agent`, `app` and `other_agent`."""
     backend: SeenBackend
+    issuer_keys: SeenKeys
     environment: dict[str, str] = field(repr=False)
 
     def sign(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
@@ -116,7 +131,7 @@ class InProcess:
         agent = file.clients["agent"]
         other = agent.model_copy(update={"client_id": OTHER_AGENT, "key_env": "OTHER_AGENT_KEY"})
         file = file.model_copy(update={"clients": file.clients | {"other_agent": other}})
-        with live_target(file, self.environment, self.backend, self.sign) as target:
+        with live_target(file, self.environment, self.backend, self.sign, self.issuer_keys) as target:
             yield target
 
 
@@ -130,7 +145,8 @@ def in_process() -> Iterator[InProcess]:
         port, gateway_port = free_ports(2)
         issuer = f"http://127.0.0.1:{port}"
         server, context = _auth_server(data, issuer, jwks)
-        ending.enter_context(serve(server, port))
+        issuer_keys = SeenKeys(server, context.server.tokens.keys.current().public_jwk)
+        ending.enter_context(serve(issuer_keys, port))
         api = Layered(_account_api(data, issuer))
         backend = SeenBackend(api)
         api_url = ending.enter_context(serve(backend))
@@ -145,7 +161,7 @@ def in_process() -> Iterator[InProcess]:
             "CUSTOMER_PASSWORD": _PASSWORD,
             **{f"{name.upper()}_KEY": _pem(key) for name, key in keys.items()},
         }
-        yield InProcess(server, door, api, context, keys, backend, environment)
+        yield InProcess(server, door, api, context, keys, backend, issuer_keys, environment)
 
 
 def _jwks_of(keys: dict[str, KeyPair]) -> Starlette:

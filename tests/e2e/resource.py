@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from tests.e2e.authorization_server import AuthorizationServer
 from tests.e2e.minting import Minter
@@ -45,7 +46,10 @@ class Resource:
     @property
     def metadata_url(self) -> str:
         """Return where the protected resource metadata is found (RFC 9728 §3)."""
-        return self.section.metadata_url or f"{self.url}{WELL_KNOWN}"
+        if self.section.metadata_url:
+            return self.section.metadata_url
+        parts = urlsplit(self.url)
+        return parts._replace(path=f"{WELL_KNOWN}{parts.path.rstrip('/')}").geturl()
 
     def call(
         self,

@@ -116,10 +116,12 @@ def live_target(
     environment: Mapping[str, str] = os.environ,
     backend: Backend | None = None,
     sign: Sign | None = None,
+    issuer_keys: KeyServer | None = None,
 ) -> Iterator[Target]:
     """Give the target that a file describes; what the suite serves for it ends with it.
 
-    `backend` and `sign` take the place of `[backend]` and `[minting]`, for a target in this very process.
+    `backend`, `sign` and `issuer_keys` take the place of `[backend]` and `[minting]`, for a target in this
+    very process.
 
     Raises:
         UnsoundRun: a secret is missing or wrong, or a program or address of the file cannot be used.
@@ -138,7 +140,7 @@ def live_target(
         if file.authorization_server:
             server = AuthorizationServer(file, wire, _clients(file, environment), minter, environment)
         resource = Resource(file, wire, minter, server, backend) if file.resource else None
-        yield Target(file, wire, server, resource, key_server)
+        yield Target(file, wire, server, resource, key_server or issuer_keys)
 
 
 def _clients(file: TargetFile, environment: Mapping[str, str]) -> dict[str, OAuthClient]:

@@ -1,13 +1,17 @@
 """Tokens that an attacker makes, with no help of the issuer (RFC 8725 §3.1, §3.10)."""
 
+import base64
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import jwt
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.e2e.check import check
@@ -87,18 +91,23 @@ def keys_that_a_token_brings_are_not_used(target: Target) -> None:
     That nothing is fetched is seen where the resource can reach the suite's own address.
     """
     attacker, fetches = KeyPair(), []
+    certificate = _self_signed(attacker)
 
-    async def jwks(request: Request) -> JSONResponse:
+    async def answer(request: Request) -> Response:
         fetches.append(request.url.path)
+        if request.url.path == "/certificate":
+            return Response(
+                certificate.public_bytes(Encoding.PEM), media_type="application/pem-certificate-chain"
+            )
         return JSONResponse({"keys": [attacker.public_jwk]})
 
-    with serve(Starlette(routes=[Route("/{path:path}", jwks)])) as url:
+    with serve(Starlette(routes=[Route("/{path:path}", answer)])) as url:
         for kid in (attacker.kid, _real_kid(target)):
             for brought in (
                 {"jwk": attacker.public_jwk | {"kid": kid}},
                 {"jku": f"{url}/jwks"},
                 {"x5u": f"{url}/certificate"},
-                {"x5c": ["MIIB"]},
+                {"x5c": [base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()]},
                 {"iss": target.resource.issuer},
             ):
                 token = attacker.sign(_TYPE | {"kid": kid} | brought, _claims(target))
@@ -108,3 +117,17 @@ def keys_that_a_token_brings_are_not_used(target: Target) -> None:
                     f"a token of the attacker's own key, with {' '.join(brought)} in its header",
                 )
     target.expect.that("the attacker's address", "not to be asked for keys", fetches, holds=not fetches)
+
+
+def _self_signed(key: KeyPair) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "attacker.example.net")])
+    now = datetime.now(UTC)
+    unsigned_certificate = x509.CertificateBuilder(
+        issuer_name=name,
+        subject_name=name,
+        public_key=key.private_key.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=now - timedelta(days=1),
+        not_valid_after=now + timedelta(days=1),
+    )
+    return unsigned_certificate.sign(key.private_key, SHA256())

@@ -62,6 +62,17 @@ def forgets_idempotency_keys(stack: InProcess) -> AbstractContextManager[None]:
     return stack.account_api.inside(layer(handle))
 
 
+@twin("RS-70", "answers a repeat as if it were another order")
+def answers_a_repeat_anew(stack: InProcess) -> AbstractContextManager[None]:
+    """Name another transfer in each answer."""
+
+    def change(request: Request, answer: Response) -> Response:
+        is_receipt = request.path == "/transfers" and answer.status == 201
+        return answer.with_json(transfer_id=secrets.token_hex(8)) if is_receipt else answer
+
+    return answering(stack, change)
+
+
 @twin("RS-68", "says of another's account that it is there")
 def tells_anothers_account_apart(stack: InProcess) -> AbstractContextManager[None]:
     """Answer 403 for another customer's account, 404 for none."""
