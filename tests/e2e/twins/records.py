@@ -8,6 +8,7 @@ import delegation.trace
 from auth_server.authorization_server import AuthorizationServer
 from auth_server.oauth_request import ServerRequest
 from delegation.record import Decision
+from delegation.token_exchange import GRANT_TYPE
 from tests.e2e.in_process import InProcess
 from tests.e2e.twins.layer import Forward, Request, Response, layer
 from tests.e2e.twins.twin import twin
@@ -29,7 +30,7 @@ def records_no_permit(_stack: InProcess) -> AbstractContextManager[object]:
 
 def _without(left_out: Decision) -> AbstractContextManager[object]:
     def record(self: AuthorizationServer, request: ServerRequest, decision: Decision, reason: str) -> None:
-        if decision != left_out or not request.payload.grant_type.endswith("token-exchange"):
+        if decision != left_out or request.payload.grant_type != GRANT_TYPE:
             _record(self, request, decision, reason)
 
     return patch.object(AuthorizationServer, "_record", record)
