@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from tests.e2e.check import check
 from tests.e2e.checks.client_authentication import failed_authentication, impostors
+from tests.e2e.checks.revocation import is_active
 from tests.e2e.jws import KeyPair, claims_of, header_of
 from tests.e2e.target import Target
 from tests.e2e.verdict import NotRun
@@ -46,9 +47,14 @@ def of_an_inactive_token_nothing_else_is_said(target: Target) -> None:
 
 
 def _inactive(target: Target, good: str) -> dict[str, str]:
-    """Return tokens that are not active, made of a good one, which is revoked if it can be."""
+    """Return tokens that are not active: what is none, and a good one, forged or revoked.
+
+    The latter two only if the good one is active: a server may introspect no tokens of its kind, JWTs say.
+    """
     server = target.authorization_server
     tokens = {"what is no token": _GARBAGE}
+    if not is_active(target, good):
+        return tokens
     if claims_of(good):
         tokens["a token signed by a foreign key"] = KeyPair().sign(header_of(good), claims_of(good))
     if "revocation" not in target.file.not_offered and server.revoke(good).is_success:
