@@ -23,10 +23,17 @@ def only_agents_that_the_policy_names_act(target: Target) -> None:
 
 @check("TX-14")
 def nested_actors_do_not_decide(target: Target) -> None:
-    """Send a chain whose outermost actor is unknown and whose nested one is allowed; then the reverse."""
+    """Send a chain whose outermost actor is unknown and whose nested one is allowed; then the reverse.
+
+    Where the operation needs a scope, send one that only act has.
+    """
     resource, expect = target.resource, target.expect
     allowed = {"sub": resource.actor}
     answer = resource.call(resource.read, resource.mint(act=_ANOTHER | {"act": allowed}))
     expect.denied(answer, "an unknown agent behind which an allowed one stands", REFUSED)
     answer = resource.call(resource.read, resource.mint(act=allowed | {"act": _ANOTHER}))
     expect.accepted(answer, "an allowed agent behind which an unknown one stands")
+    if resource.read.scope:
+        act = allowed | {"scope": resource.read.scope}
+        answer = resource.call(resource.read, resource.mint(act=act, scope=None))
+        expect.denied(answer, "a token whose scope stands inside act", REFUSED)

@@ -49,9 +49,11 @@ def kid_only_names_a_key(target: Target) -> None:
 
 @check("RS-56")
 def what_is_critical_must_be_understood(target: Target) -> None:
-    """Mark an unknown extension as critical, in the forms that are allowed and in those that are not."""
+    """Mark an unknown extension as critical, rightly and wrongly.
+
+    An empty crit is not sent: who writes tokens must not, but who reads them may take it for none.
+    """
     extension = "https://example.net/must-be-understood"
     send(target, "a token with an unknown critical header", {"crit": [extension], extension: True})
     send(target, "a token whose critical header is missing", {"crit": [extension]})
-    send(target, "a token whose crit is empty", {"crit": []})
     send(target, "a token whose crit is no list", {"crit": extension, extension: True})

@@ -52,6 +52,17 @@ def decides_by_any_actor_of_the_chain(stack: InProcess) -> AbstractContextManage
     return accepting(stack, flawed)
 
 
+@twin("TX-14", "counts a scope inside act")
+def counts_a_scope_inside_act(stack: InProcess) -> AbstractContextManager[None]:
+    """Take the actor's scope for the token's."""
+
+    def flawed(_header: dict[str, Any], claims: dict[str, Any]) -> dict[str, Any] | None:
+        act = claims.get("act")
+        return {"scope": act["scope"]} if isinstance(act, dict) and "scope" in act else None
+
+    return accepting(stack, flawed)
+
+
 @twin("TX-14", "wants every actor of a chain to be allowed")
 def decides_by_every_actor_of_the_chain(stack: InProcess) -> AbstractContextManager[None]:
     """Refuse an allowed agent for one that acted before it."""

@@ -65,7 +65,7 @@ def names_another_scope(stack: InProcess) -> AbstractContextManager[None]:
     return _challenging(stack, 403, 'Bearer error="insufficient_scope", scope="account:read_balance"')
 
 
-@twin("RS-61", "does not look at the scope")
+@twin("RS-61", "does not look at the scope", also={"RS-91": Verdict.FAIL, "TX-14": Verdict.FAIL})
 def ignores_scope(stack: InProcess) -> AbstractContextManager[None]:
     """Serve what the token is too narrow for."""
 

@@ -38,6 +38,8 @@ def asks_for_keys_each_time(_stack: InProcess) -> AbstractContextManager[object]
     """Wait for nothing between two looks at the keys."""
 
     async def fetch(self: RemoteKeySet, _kid: str | None) -> None:
-        self._keys, self._fetched_at = await self._fetch() or {}, utc_now()
+        keys = await self._fetch()
+        if keys is not None:
+            self._keys, self._fetched_at = keys, utc_now()
 
     return patch.object(RemoteKeySet, "_fetch_if_due", fetch)
