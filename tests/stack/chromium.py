@@ -11,7 +11,7 @@ from typing import Final
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.e2e import deaf_to_interfaces
+from tests.stack import deaf_to_interfaces
 
 RESULTS: Final = Path(__file__).parents[2] / "test-results" / "e2e"
 """Where screenshots are left for a person to look at."""

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.e2e import deaf_to_interfaces
+from tests.stack import deaf_to_interfaces
 
 OPEN = """
 import socket
