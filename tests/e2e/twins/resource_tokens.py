@@ -109,6 +109,17 @@ def requires_no_exp(stack: InProcess) -> AbstractContextManager[None]:
     return _without(stack, "exp", int(time.time()) + 300)
 
 
+@twin("RS-59", "reads exp from a text")
+def reads_exp_from_a_text(stack: InProcess) -> AbstractContextManager[None]:
+    """Accept a token whose end is no number (RFC 7519 §4.1.4)."""
+
+    def flawed(_header: dict[str, Any], claims: dict[str, Any]) -> dict[str, Any] | None:
+        end = claims.get("exp")
+        return {"exp": int(end)} if isinstance(end, str) and end.isdigit() else None
+
+    return accepting(stack, flawed)
+
+
 @twin("RS-59", "does not look at nbf")
 def ignores_nbf(stack: InProcess) -> AbstractContextManager[None]:
     """Accept a token for tomorrow."""
