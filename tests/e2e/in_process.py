@@ -44,6 +44,9 @@ OTHER_AGENT: Final = "https://card-agent.example.com"
 _PASSWORD: Final = "correct horse battery staple"
 _NOBODY_LISTENS: Final = "http://127.0.0.1:9/jwks"
 
+_IN_MEMORY: Final = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where the databases stand: what is tried here ends with the process, so nothing need wait for a disk."""
+
 Wrap = Callable[[ASGIApp], ASGIApp]
 
 
@@ -139,7 +142,9 @@ class InProcess:
 def in_process() -> Iterator[InProcess]:
     """Start the stack, its data in a temporary folder, and end it afterwards."""
     with ExitStack() as ending:
-        data = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="delegation-bank-")))
+        data = Path(
+            ending.enter_context(tempfile.TemporaryDirectory(prefix="delegation-bank-", dir=_IN_MEMORY))
+        )
         keys = {name: KeyPair() for name in ("agent", "app", "other_agent")}
         jwks = ending.enter_context(serve(_jwks_of(keys)))
         port, gateway_port = free_ports(2)

@@ -37,7 +37,7 @@ def reads_any_size(_stack: InProcess) -> Iterator[None]:
     with (
         patch.object(auth_server.oauth_request, "_MAX_FORM_BYTES", 10**7),
         patch.object(delegation.verification, "_MAX_TOKEN_LENGTH", 10**7),
-        patch.object(delegation.token, "_MAX_IDENTIFIER_LENGTH", 10**7),
+        patch.object(delegation.token, "_MAX_TEXT_LENGTH", 10**7),
     ):
         yield
 

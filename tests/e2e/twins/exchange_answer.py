@@ -7,6 +7,7 @@ from tests.e2e.jws import claims_of
 from tests.e2e.twins.layer import Forward, Request, Response, layer
 from tests.e2e.twins.token_exchange import answered, reissued
 from tests.e2e.twins.twin import twin
+from tests.e2e.verdict import Verdict
 
 
 @twin("TX-08", "does not say issued_token_type")
@@ -93,7 +94,7 @@ def puts_commas_between_scopes(stack: InProcess) -> AbstractContextManager[None]
     return answered(stack, change)
 
 
-@twin("TX-16", "keeps the client_id of the subject token")
+@twin("TX-16", "keeps the client_id of the subject token", also={"LC-75": Verdict.NOT_RUN})
 def keeps_the_client_of_the_subject_token(stack: InProcess) -> AbstractContextManager[None]:
     """Name the app that signed the customer on."""
     return reissued(stack, lambda _request, _claims: {"client_id": "banking-app"})
