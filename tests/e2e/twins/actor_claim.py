@@ -14,7 +14,6 @@ from tests.e2e.twins.token_exchange import reissued
 from tests.e2e.twins.twin import twin
 from tests.e2e.verdict import Verdict
 
-
 _EVERY_ACT: Final = {
     "TX-13": Verdict.FAIL,
     "TX-90": Verdict.FAIL,
