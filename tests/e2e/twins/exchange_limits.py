@@ -10,6 +10,7 @@ from tests.e2e.jws import claims_of
 from tests.e2e.twins.layer import Forward, Request, Response, json_response, layer
 from tests.e2e.twins.token_exchange import answered, asked, reissued, with_claims
 from tests.e2e.twins.twin import twin
+from tests.e2e.verdict import Verdict
 
 
 @twin("TX-11", "takes a subject token that holds one scope as used up by one exchange")
@@ -100,7 +101,11 @@ for _claim in ("act", "may_act"):
     _taking(_claim, json.loads)
 
 
-@twin("TX-34", "takes client_id from the parameter, whoever authenticated")
+@twin(
+    "TX-34",
+    "takes client_id from the parameter, whoever authenticated",
+    also={"AS-38": Verdict.WRONG_CODE},
+)
 def takes_client_id_from_a_parameter(stack: InProcess) -> AbstractContextManager[None]:
     """Authenticate by the assertion alone, and name the client of the parameter."""
 

@@ -1,6 +1,7 @@
 """Twins that do not ask for whom a subject token was made, or whether its customer is still there."""
 
 from contextlib import AbstractContextManager
+from typing import Final
 from unittest.mock import patch
 
 import auth_server.browser_session
@@ -9,6 +10,10 @@ from tests.e2e.in_process import AGENT, OTHER_AGENT, InProcess
 from tests.e2e.twins.layer import Forward, Request, Response, layer
 from tests.e2e.twins.lenient import RESOURCE, issued_anyway, read_otherwise, unchecked
 from tests.e2e.twins.twin import twin
+from tests.e2e.verdict import Verdict
+
+_DESCENDANTS: Final = {"LC-75": Verdict.FAIL}
+"""What was exchanged for a token that has not ended has not ended either."""
 
 
 @twin("TX-22", "takes a token for the resource, which any app may hold, for a subject token")
@@ -71,13 +76,13 @@ def takes_an_empty_audience_for_everybody(_stack: InProcess) -> AbstractContextM
     return read_otherwise(lambda claims: {"aud": AGENT} if claims.get("aud") == [] else {})
 
 
-@twin("TX-35", "ends the session at sign-out, and leaves its tokens")
+@twin("TX-35", "ends the session at sign-out, and leaves its tokens", also=_DESCENDANTS)
 def leaves_tokens_at_sign_out(_stack: InProcess) -> AbstractContextManager[object]:
     """Revoke nothing."""
     return patch.object(auth_server.browser_session, "revoke_session", lambda *_: None)
 
 
-@twin("TX-35", "says that the customer is signed out, and ends nothing")
+@twin("TX-35", "says that the customer is signed out, and ends nothing", also=_DESCENDANTS)
 def only_says_signed_out(stack: InProcess) -> AbstractContextManager[None]:
     """Forget the hint, and with it whose session is to end."""
 
