@@ -7,14 +7,16 @@ from pathlib import Path
 _HERE = Path(__file__).parent
 
 
-def main() -> None:
-    """Write one row for each product that has a report."""
+def rows() -> list[str]:
+    """Return one row for each product that has a report."""
+    found = []
     for report in sorted(_HERE.glob("*/report/report.json")):
         document = json.loads(report.read_text())
         spec, profile = (_counts(document["counts"][name]) for name in ("spec", "profile"))
         folder = report.parent.parent.name
         page = f"[report]({folder}/report/report.html)"
-        sys.stdout.write(f"| [{document['target']['name']}]({folder}/) | {spec} | {profile} | {page} |\n")
+        found.append(f"| [{document['target']['name']}]({folder}/) | {spec} | {profile} | {page} |")
+    return found
 
 
 def _counts(counts: dict[str, int]) -> str:
@@ -22,4 +24,4 @@ def _counts(counts: dict[str, int]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.stdout.write("\n".join(rows()) + "\n")

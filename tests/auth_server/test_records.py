@@ -121,7 +121,7 @@ def test_each_decision_is_recorded_once(own_server: AuthServer) -> None:
         (1, "grant.list", "permit"),
         (1, "grant.withdraw", "permit"),
         (1, "grant.withdraw", "deny"),
-        (1, "token.introspection", "permit"),
+        (1, "token.introspection", "deny"),  # the withdrawal ended the delegation token
         (1, "token.revocation", "deny"),
         (1, "token.revocation", "permit"),
         (1, "token.introspection", "permit"),
