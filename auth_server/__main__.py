@@ -1,15 +1,18 @@
-"""The authorization server's command line: `python -m auth_server rotate-key`."""
+"""The authorization server's command line: `python -m auth_server rotate-key` and `… agents`."""
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from pydantic import ValidationError
 
+from auth_server.agents_command import run_agents
+from auth_server.agents_parser import add_agents_parser
 from auth_server.settings import Settings
 from auth_server.signing_keys import LONGEST_TOKEN_LIFE, SigningKeys
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m auth_server", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -18,12 +21,17 @@ def main() -> int:
         help="make a new signing key; the old one verifies until its last token has expired",
         description="Uses the same DATA_DIR as the server, which takes the new key up without a restart.",
     )
-    parser.parse_args()
+    add_agents_parser(commands)
+    parsed = parser.parse_args(arguments)
     try:
         settings = Settings()
     except ValidationError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    return run_agents(parsed, settings) if parsed.command == "agents" else _rotate_key(settings)
+
+
+def _rotate_key(settings: Settings) -> int:
     key = SigningKeys(settings.data_dir / "keys").rotate()
     minutes = int(LONGEST_TOKEN_LIFE.total_seconds() // 60)
     sys.stdout.write(f"new signing key {key.kid}\nthe previous key verifies for another {minutes} minutes\n")

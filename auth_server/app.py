@@ -1,7 +1,7 @@
 """The authorization server, wired together: `uvicorn auth_server.app:create_app --factory`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -23,9 +23,11 @@ from auth_server.authorization_code import (
 )
 from auth_server.authorization_server import AuthorizationServer
 from auth_server.client_credentials import ClientCredentialsGrant
-from auth_server.clients import Client, registered_clients
+from auth_server.client_keys import ClientKeys
+from auth_server.clients import registered_clients
 from auth_server.context import Context
 from auth_server.csrf import CsrfProtection
+from auth_server.demo_agent import seed_agent
 from auth_server.demo_customers import seed_customers
 from auth_server.expiry import remove_expired_regularly
 from auth_server.failures import register_failures
@@ -42,7 +44,6 @@ from auth_server.tokens import TokenIssuer
 from delegation.clock import Clock, utc_now
 from delegation.database import open_database
 from delegation.health import Check, NotReady, health_routes
-from delegation.jwks import RemoteKeySet
 from delegation.trace import TraceMiddleware
 
 _HERE = Path(__file__).parent
@@ -83,12 +84,11 @@ def _context(settings: Settings, clock: Clock, http: httpx2.AsyncClient) -> Cont
     with transaction(engine) as db:
         create_tables(db)
         seed_customers(db, settings.demo_password, passwords)
-    clients = registered_clients(settings)
+        seed_agent(db, settings, clock())
     return Context(
         settings=settings,
         engine=engine,
-        clients=clients,
-        server=_server(settings, clients, clock, http),
+        server=_server(settings, engine, clock, http),
         passwords=passwords,
         csrf=CsrfProtection(settings.data_dir / "csrf.key", secure=settings.is_https),
         templates=Jinja2Templates(directory=_HERE / "templates"),
@@ -97,11 +97,11 @@ def _context(settings: Settings, clock: Clock, http: httpx2.AsyncClient) -> Cont
 
 
 def _server(
-    settings: Settings, clients: Mapping[str, Client], clock: Clock, http: httpx2.AsyncClient
+    settings: Settings, engine: Engine, clock: Clock, http: httpx2.AsyncClient
 ) -> AuthorizationServer:
     tokens = TokenIssuer(settings.issuer, SigningKeys(settings.data_dir / "keys", clock))
-    client_keys = {name: RemoteKeySet(client.jwks_uri, http, clock) for name, client in clients.items()}
-    server = AuthorizationServer(settings, clients, tokens, PrivateKeyJwt(settings.issuer, client_keys))
+    authentication = PrivateKeyJwt(settings.issuer, ClientKeys(http, clock))
+    server = AuthorizationServer(settings, registered_clients(settings), tokens, authentication, engine)
     server.register_grant(
         AuthorizationCodeGrant, [S256Challenge(), AuthorizationRequestRules(), IdToken(server)]
     )

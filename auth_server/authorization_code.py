@@ -18,6 +18,7 @@ from auth_server.clients import Client
 from auth_server.customer_tokens import CustomerTokenGrant
 from auth_server.oauth_errors import InvalidTarget
 from auth_server.oauth_request import ServerRequest
+from auth_server.registered_agents import agents_named
 from auth_server.resource_indicator import check_resource
 from auth_server.tables import AuthorizationCode, Customer, SignOnSession, hashed
 from auth_server.tokens import revoke_family
@@ -118,9 +119,10 @@ class AuthorizationRequestRules:
             raise InvalidRequestError("max_age must be a number of seconds")
         if len(data.get("nonce", "")) > _MAX_NONCE:
             raise InvalidRequestError(f"nonce may have {_MAX_NONCE} characters at most")
-        for resource in request.all("resource"):
-            if check_resource(resource) not in request.known_client.resources:
-                raise InvalidTarget("this client may not ask for this resource")
+        client, resources = request.known_client, {*map(check_resource, request.all("resource"))}
+        agents = agents_named(request.db, resources) if client.may_allow else {}
+        if not resources <= client.resources.keys() | agents.keys():
+            raise InvalidTarget("this client may not ask for this resource")
 
 
 class IdToken(OpenIDCode):

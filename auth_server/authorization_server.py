@@ -11,13 +11,16 @@ from authlib.oauth2.rfc6749 import AuthorizationServer as AuthlibServer
 from authlib.oauth2.rfc6749 import InvalidRequestError, UnsupportedGrantTypeError
 from authlib.oauth2.rfc6749.errors import UnsupportedResponseTypeError
 from authlib.oauth2.rfc6749.grants import BaseGrant
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from auth_server.audit import record
-from auth_server.clients import Client
+from auth_server.audit import record, transaction
+from auth_server.clients import Agent, Client
 from auth_server.oauth_errors import InvalidClient
 from auth_server.oauth_request import ServerRequest
 from auth_server.private_key_jwt import PrivateKeyJwt
+from auth_server.registered_agents import find_agent, hold_active, known_names
 from auth_server.scopes import SUPPORTED
 from auth_server.settings import Settings
 from auth_server.tokens import TokenIssuer
@@ -83,15 +86,20 @@ class AuthorizationServer(AuthlibServer):
         clients: Mapping[str, Client],
         tokens: TokenIssuer,
         client_authentication: PrivateKeyJwt,
+        engine: Engine,
     ) -> None:
         super().__init__(scopes_supported=SUPPORTED)
         self.settings = settings
         self.clients = clients
         self.tokens = tokens
         self._client_authentication = client_authentication
+        self._engine = engine
 
     def query_client(self, client_id: str) -> Client | None:
-        """Return the registered client, or None."""
+        """Return the client that signs customers on, or None: Authlib asks where browsers come by.
+
+        Agents have no business there; where they have, the registry is asked.
+        """
         return self.clients.get(client_id)
 
     def authenticate_client(
@@ -100,13 +108,23 @@ class AuthorizationServer(AuthlibServer):
         """Return the client that made the request; the one method is `private_key_jwt`.
 
         Raises:
-            InvalidClient: it did not authenticate, or wrongly (RFC 6749 §5.2).
+            InvalidClient: it did not authenticate, or wrongly, or is an agent that is not active
+                (RFC 6749 §5.2).
         """
-        client = self._client_authentication(self.query_client, request)
+        client = self._client_authentication(self._find_client, request)
         if client is None:
             raise InvalidClient("client authentication is missing: send client_assertion (private_key_jwt)")
         request.client = client
+        if isinstance(client, Agent):
+            request.client = client = hold_active(request.db, client)
         return client
+
+    def _find_client(self, client_id: str) -> Client | None:
+        """Return the client, read apart from the request's transaction: its keys may have to be fetched."""
+        if client_id in self.clients:
+            return self.clients[client_id]
+        with transaction(self._engine) as db:
+            return find_agent(db, client_id)
 
     def get_authorization_grant(self, request: ServerRequest) -> BaseGrant:
         """Return the grant that an authorization request is for (RFC 6749 §3.1.1).
@@ -176,11 +194,12 @@ class AuthorizationServer(AuthlibServer):
             fields["client_id"] = request.client.client_id
         if decision == "deny" and operation == "token.exchange":
             # What was asked for, by whom: only names that this server knows, whatever the request says.
-            known = [a for a in request.all("resource") + request.all("audience") if self._is_resource(a)]
+            names = self._known_names(request.db)
+            known = [a for a in request.all("resource") + request.all("audience") if a in names]
             asked = Scope(request.payload.data.get("scope", "").split()) & SUPPORTED
             actor = (request.client.client_id,) if request.client is not None else ()
             fields |= {"aud": tuple(known), "scope": str(asked), "act": actor}
         record(request.db, step, decision, reason, operation, time=request.now, **fields)
 
-    def _is_resource(self, name: str) -> bool:
-        return any(name in client.resources for client in self.clients.values())
+    def _known_names(self, db: Session) -> set[str]:
+        return known_names(db).union(*(client.resources for client in self.clients.values()))

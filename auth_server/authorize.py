@@ -42,7 +42,7 @@ def _answer(context: Context, request: Request, parameters: Parameters) -> Respo
         grant: AuthorizationCodeGrant | None = None
         try:
             grant = context.server.get_consent_grant(oauth_request, session)
-            missing = _missing(context, oauth_request, session)
+            missing = _missing(oauth_request, session)
         except OAuth2Error as error:
             return refuse(context, request, error, oauth_request, grant)
         query = urlencode(parameters)
@@ -53,14 +53,14 @@ def _answer(context: Context, request: Request, parameters: Parameters) -> Respo
         return finish(context, oauth_request, grant, session)
 
 
-def _missing(context: Context, request: ServerRequest, session: SignOnSession | None) -> str | None:
+def _missing(request: ServerRequest, session: SignOnSession | None) -> str | None:
     """Say what must be asked of the customer first; raise when the request forbids to ask."""
     prompts = _prompts(request)
     if session is None or must_sign_on_again(request, session):
         if "none" in prompts:
             raise LoginRequiredError
         return "sign-on"
-    if agent_to_consent_to(context, request, session, ask_again="consent" in prompts):
+    if agent_to_consent_to(request, session, ask_again="consent" in prompts):
         if "none" in prompts:
             raise ConsentRequiredError
         return "consent"

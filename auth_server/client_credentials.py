@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from authlib.oauth2.rfc6749 import InvalidScopeError
+from authlib.oauth2.rfc6749 import InvalidScopeError, UnauthorizedClientError
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant as AuthlibClientCredentialsGrant
 
 from auth_server.authorization_server import AuthorizationServer
+from auth_server.clients import Agent
 from auth_server.oauth_request import ServerRequest
 from auth_server.resource_indicator import one_resource
 from auth_server.tokens import ACTOR_TOKEN_LIFE, TokenContent
@@ -23,11 +24,15 @@ class ClientCredentialsGrant(AuthlibClientCredentialsGrant):
         """Issue the actor token.
 
         Raises:
+            UnauthorizedClientError: the client is no agent.
             InvalidTarget: a resource other than this server is asked for.
             InvalidScopeError: nothing of the scope asked for may be delegated to the agent.
         """
         request, issuer = self.request, self.server.settings.issuer
         agent = request.known_client
+        if not isinstance(agent, Agent):
+            raise UnauthorizedClientError("only agents get a token of their own")
+        life = min(ACTOR_TOKEN_LIFE, agent.max_life)
         scope = agent.most_scope
         if request.payload.scope:
             scope = scope & Scope.parse(request.payload.scope)
@@ -38,12 +43,12 @@ class ClientCredentialsGrant(AuthlibClientCredentialsGrant):
             client_id=agent.client_id,
             audience=one_resource(request.all("resource"), {issuer}, default=issuer),
             scope=scope,
-            expires_at=request.now + ACTOR_TOKEN_LIFE,
+            expires_at=request.now + life,
         )
         encoded, request.principal = self.server.tokens.issue(request.db, content, request.now)
         return {
             "access_token": encoded,
             "token_type": "Bearer",
-            "expires_in": int(ACTOR_TOKEN_LIFE.total_seconds()),
+            "expires_in": int(life.total_seconds()),
             "scope": str(content.scope),
         }

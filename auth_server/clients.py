@@ -1,7 +1,9 @@
-"""Registered clients: the banking app and the agent (RFC 7591 §2 names their metadata)."""
+"""Clients (RFC 7591 §2 names their metadata): the banking app, and agents as the registry has them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
 
 from authlib.oauth2.rfc6749 import ClientMixin
 
@@ -10,22 +12,27 @@ from auth_server.settings import Settings
 from delegation.scope import Scope
 from delegation.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
 
+AGENT_GRANTS: Final = frozenset({"client_credentials", TOKEN_EXCHANGE})
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Client(ClientMixin):
     """A client that authenticates with its own key (`private_key_jwt`) and nothing else.
 
-    `resources` says for which audiences the client may get tokens, and with which scope at most.
+    `resources` says for which audiences the client may get tokens, and with which scope at most; `may_allow`
+    what it may ask customers to allow an agent. Its keys are at `jwks_uri`, or are `jwks` themselves.
     """
 
     client_id: str
     name: str
     owner: str
-    jwks_uri: str
+    jwks_uri: str | None = None
+    jwks: tuple[Mapping[str, Any], ...] = ()
     grant_types: frozenset[str]
     resources: Mapping[str, Scope]
     redirect_uris: tuple[str, ...] = ()
     post_logout_redirect_uris: tuple[str, ...] = ()
+    may_allow: Scope = Scope()  # noqa: RUF009 - it never changes
 
     @property
     def client_metadata(self) -> dict[str, list[str]]:
@@ -35,7 +42,7 @@ class Client(ClientMixin):
     @property
     def most_scope(self) -> Scope:
         """Return all that the client may ask for, at whichever resource."""
-        return Scope(scope for most in self.resources.values() for scope in most)
+        return Scope(scope for most in (*self.resources.values(), self.may_allow) for scope in most)
 
     def get_default_redirect_uri(self) -> None:
         """Return nothing: a request must name its redirect URI (RFC 9700 §2.1)."""
@@ -57,17 +64,34 @@ class Client(ClientMixin):
         return grant_type in self.grant_types
 
 
+@dataclass(frozen=True, kw_only=True)
 class Agent(Client):
-    """A client that acts for customers. `delegable` is the most that may be delegated to it, by audience."""
+    """A client that acts for customers, as the registry has it now.
+
+    `max_life` is the longest life of any token that it gets; `customers` whom it may act for, None for all.
+    """
+
+    state: str
+    max_life: timedelta
+    customers: frozenset[str] | None
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether the agent may do anything at all."""
+        return self.state == "active"
 
     @property
     def delegable(self) -> Mapping[str, Scope]:
         """Return the audiences at which the agent may act for a customer, and with which scope at most."""
         return self.resources
 
+    def may_serve(self, sub: str) -> bool:
+        """Tell whether the agent is there for this customer, who still has to allow it."""
+        return self.is_active and (self.customers is None or sub in self.customers)
+
 
 def registered_clients(settings: Settings) -> dict[str, Client]:
-    """Return the clients by identifier."""
+    """Return the clients of the settings by identifier; agents are in the registry."""
     app = Client(
         client_id=settings.banking_app_client_id,
         name="Banking app",
@@ -77,17 +101,9 @@ def registered_clients(settings: Settings) -> dict[str, Client]:
         resources={
             settings.issuer: Scope(OPENID | GRANT_MANAGEMENT),
             settings.account_api_audience: READ_ACCOUNTS,
-            settings.agent_id: ALL_ACCOUNT,
         },
         redirect_uris=(f"{settings.banking_app_url}/callback",),
         post_logout_redirect_uris=(f"{settings.banking_app_url}/",),
+        may_allow=ALL_ACCOUNT,
     )
-    agent = Agent(
-        client_id=settings.agent_id,
-        name=settings.agent_name,
-        owner=settings.agent_owner,
-        jwks_uri=settings.agent_jwks_uri,
-        grant_types=frozenset({"client_credentials", TOKEN_EXCHANGE}),
-        resources={settings.account_api_audience: ALL_ACCOUNT},
-    )
-    return {client.client_id: client for client in (app, agent)}
+    return {app.client_id: app}

@@ -58,7 +58,7 @@ def _keep_decision(
     context: Context, request: ServerRequest, session: SignOnSession, fields: dict[str, str]
 ) -> bool:
     """Keep what was ticked of what was asked; False when the customer allows something but ticked nothing."""
-    agent = requested_agent(context, request)
+    agent = requested_agent(request, session.sub)
     if agent is None:
         raise InvalidTarget("no agent is asked for")
     ticked = Scope(name.removeprefix(_ALLOW) for name in fields if name.startswith(_ALLOW))

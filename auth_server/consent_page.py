@@ -10,19 +10,22 @@ from auth_server.delegation_grants import grant_in_force
 from auth_server.oauth_errors import InvalidTarget
 from auth_server.oauth_request import ServerRequest
 from auth_server.pages import page
+from auth_server.registered_agents import agents_named
 from auth_server.scopes import DESCRIPTIONS, TRANSFER
 from auth_server.tables import SignOnSession
 from delegation.scope import Scope
 
 
-def requested_agent(context: Context, request: ServerRequest) -> Agent | None:
-    """Return the agent that the request wants to be allowed to act, if any.
+def requested_agent(request: ServerRequest, sub: str) -> Agent | None:
+    """Return the agent that the request wants to be allowed to act for this customer, if any.
+
+    One that is not active, or not there for this customer, is passed over: the sign-on goes on without it.
 
     Raises:
         InvalidTarget: there are several; a customer decides on one at a time.
     """
-    clients = (context.clients.get(resource) for resource in set(request.all("resource")))
-    agents = [client for client in clients if isinstance(client, Agent)]
+    named = agents_named(request.db, request.all("resource"))
+    agents = [agent for agent in named.values() if agent.may_serve(sub)]
     if len(agents) > 1:
         raise InvalidTarget("ask for one agent at a time")
     return agents[0] if agents and asked_scope(request, agents[0]) else None
@@ -30,14 +33,12 @@ def requested_agent(context: Context, request: ServerRequest) -> Agent | None:
 
 def asked_scope(request: ServerRequest, agent: Agent) -> Scope:
     """Return what the request asks the customer to allow the agent."""
-    return request.known_client.resources[agent.client_id] & agent.most_scope & Scope.parse(request.scope)
+    return request.known_client.may_allow & agent.most_scope & Scope.parse(request.scope)
 
 
-def agent_to_consent_to(
-    context: Context, request: ServerRequest, session: SignOnSession, *, ask_again: bool
-) -> Agent | None:
+def agent_to_consent_to(request: ServerRequest, session: SignOnSession, *, ask_again: bool) -> Agent | None:
     """Return the agent that the customer has to decide on now, if any."""
-    agent = requested_agent(context, request)
+    agent = requested_agent(request, session.sub)
     if agent is None or ask_again:
         return agent
     return None if grant_in_force(request.db, session.sub, agent.client_id, request.now) else agent
@@ -53,7 +54,7 @@ def consent_page(
     message: str = "",
 ) -> Response:
     """Render the page. What moves money is never ticked beforehand; the customer's earlier choice is."""
-    agent = requested_agent(context, oauth_request)
+    agent = requested_agent(oauth_request, session.sub)
     if agent is None:
         raise InvalidTarget("no agent is asked for")
     asked = asked_scope(oauth_request, agent)

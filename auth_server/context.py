@@ -1,6 +1,6 @@
 """What the routes share: made once in `app.py`, read everywhere."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from auth_server.audit import transaction
 from auth_server.authorization_server import AuthorizationServer
-from auth_server.clients import Client
 from auth_server.csrf import CsrfProtection
 from auth_server.oauth_request import (
     Parameters,
@@ -32,7 +31,6 @@ class Context:
 
     settings: Settings
     engine: Engine
-    clients: Mapping[str, Client]
     server: AuthorizationServer
     passwords: Passwords
     csrf: CsrfProtection

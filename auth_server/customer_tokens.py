@@ -13,6 +13,7 @@ from auth_server.clients import Agent
 from auth_server.delegation_grants import grant_in_force
 from auth_server.oauth_errors import InvalidTarget
 from auth_server.oauth_request import ServerRequest
+from auth_server.registered_agents import agents_named
 from auth_server.resource_indicator import one_resource
 from auth_server.tables import AuthorizationCode, RefreshToken, hashed
 from auth_server.tokens import APP_TOKEN_LIFE, SUBJECT_TOKEN_LIFE, TokenContent
@@ -51,16 +52,18 @@ class CustomerTokenGrant(BaseGrant):
         """Decide what the token says.
 
         Raises:
-            InvalidTarget: the sign-on was not for this resource, or the customer allows the agent nothing.
+            InvalidTarget: the sign-on was not for this resource, the agent may not serve this customer now,
+                or the customer allows it nothing.
             InvalidScopeError: nothing of the scope asked for may be had there.
         """
         issuer = self.server.settings.issuer
-        registered = self.request.known_client.resources
-        allowed = registered.keys() & set(origin.resources)
+        client = self.request.known_client
+        agents = agents_named(self.request.db, origin.resources) if client.may_allow else {}
+        allowed = (client.resources.keys() | agents.keys()) & set(origin.resources)
         resource = one_resource(self.request.all("resource"), allowed, default=issuer)
-        most = registered[resource] & Scope.parse(origin.scope)
-        agent = self.server.clients.get(resource)
-        if isinstance(agent, Agent):
+        agent = agents.get(resource)
+        most = Scope.parse(origin.scope) & (client.may_allow if agent else client.resources[resource])
+        if agent:
             most = most & self._granted_to(agent, origin.sub)
         requested = self.request.payload.scope
         scope = most & Scope.parse(requested) if requested else most
@@ -71,18 +74,19 @@ class CustomerTokenGrant(BaseGrant):
             client_id=origin.client_id,
             audience=resource,
             scope=scope,
-            expires_at=self.request.now
-            + (SUBJECT_TOKEN_LIFE if isinstance(agent, Agent) else APP_TOKEN_LIFE),
-            may_act=agent.client_id if isinstance(agent, Agent) else None,
+            expires_at=self.request.now + (SUBJECT_TOKEN_LIFE if agent else APP_TOKEN_LIFE),
+            may_act=agent.client_id if agent else None,
             sid=origin.sid,
             family=origin.family,
         )
 
     def _granted_to(self, agent: Agent, sub: str) -> Scope:
+        if not agent.may_serve(sub):
+            raise InvalidTarget("this agent may not act for this customer now")
         grant = grant_in_force(self.request.db, sub, agent.client_id, self.request.now)
         if grant is None:
             raise InvalidTarget("the customer has not allowed this agent to act; ask for consent")
-        return Scope.parse(grant.scope)
+        return Scope.parse(grant.scope) & agent.most_scope
 
     def _next_refresh_token(self, origin: AuthorizationCode | RefreshToken) -> str:
         value = secrets.token_urlsafe(32)

@@ -22,8 +22,9 @@ DELEGATION_TOKEN_LIFE: Final = timedelta(seconds=300)
 class ExchangeRequest:
     """A token exchange whose two tokens are verified: signature, issuer, time, not revoked.
 
-    `delegable` is what may be delegated to the agent at most, by audience; `granted` what the customer allows
-    it now, None if nothing.
+    `delegable` is what may be delegated to the agent at most, by audience; `max_life` how long its tokens
+    live at most; `serves` whether it is there for this customer; `granted` what the customer allows it now,
+    None if nothing.
     """
 
     agent: str
@@ -34,6 +35,8 @@ class ExchangeRequest:
     granted: Scope | None
     target: str
     requested: Scope
+    serves: bool
+    max_life: timedelta
 
 
 def check_actor_token(request: ExchangeRequest) -> None:
@@ -81,10 +84,12 @@ def delegated_scope(request: ExchangeRequest) -> Scope:
     """Return what subject, customer, agent and request have in common: never more than any party holds.
 
     Raises:
-        InvalidRequestError: the customer allows the agent nothing, now.
+        InvalidRequestError: the agent may not serve this customer, or the customer allows it nothing, now.
         InvalidTarget: the agent may not act at this audience.
         InvalidScopeError: nothing is in common (RFC 6749 §5.2).
     """
+    if not request.serves:
+        raise InvalidRequestError("this agent may not act for this customer")
     if request.granted is None:
         raise InvalidRequestError("the customer does not allow this agent to act, or no longer")
     if request.target not in request.delegable:
@@ -97,5 +102,6 @@ def delegated_scope(request: ExchangeRequest) -> Scope:
 
 
 def delegation_expiry(request: ExchangeRequest, now: datetime) -> datetime:
-    """Return the end of the delegation token: never beyond either token, and 300 seconds at most."""
-    return min(request.subject.expires_at, request.actor.expires_at, now + DELEGATION_TOKEN_LIFE)
+    """Return the end of the delegation token: never beyond either token, the agent's most, 300 seconds."""
+    life = min(request.max_life, DELEGATION_TOKEN_LIFE)
+    return min(request.subject.expires_at, request.actor.expires_at, now + life)

@@ -83,4 +83,4 @@ def jwks(context: InContext, response: Response) -> dict[str, Any]:
 @router.get("/.well-known/oauth-authorization-server")
 def discovery(context: InContext) -> dict[str, Any]:
     """Say what this server can do (OpenID Connect Discovery §4, RFC 8414 §3)."""
-    return metadata(context.settings, context.clients)
+    return metadata(context.settings, context.server.clients)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from auth_server.clients import Client
+from auth_server.clients import AGENT_GRANTS, Client
 from auth_server.scopes import SUPPORTED
 from auth_server.settings import Settings
 from delegation.signing_key import ALGORITHM
@@ -34,9 +34,7 @@ def metadata(settings: Settings, clients: Mapping[str, Client]) -> dict[str, Any
         "scopes_supported": sorted(SUPPORTED),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": sorted(
-            {grant for client in clients.values() for grant in client.grant_types}
-        ),
+        "grant_types_supported": sorted(AGENT_GRANTS.union(*(one.grant_types for one in clients.values()))),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "subject_types_supported": ["public"],

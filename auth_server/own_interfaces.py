@@ -14,6 +14,7 @@ from auth_server.context import Context, InContext
 from auth_server.delegation_grants import grants_of, withdraw_grant
 from auth_server.documented import PROTECTED, problem
 from auth_server.oauth_request import form_parameters, is_form
+from auth_server.registered_agents import find_agent
 from auth_server.scopes import DESCRIPTIONS
 from auth_server.tables import RECORD, Customer, DelegationGrant
 from delegation.bearer import BearerError, InsufficientScope, InvalidRequest, InvalidToken, bearer_token
@@ -92,7 +93,7 @@ def grants(
     """List what the customer allows, to whom, until when."""
     with context.transaction() as db:
         _permit(context, db, "grant.list", token)
-        return {"grants": [_shown(context, grant) for grant in grants_of(db, token.subject, context.now())]}
+        return {"grants": [_shown(db, grant) for grant in grants_of(db, token.subject, context.now())]}
 
 
 @router.delete(
@@ -145,8 +146,8 @@ def _record(
     record(db, 1, decision, reason, operation, time=context.now(), **of_token(token) | fields)
 
 
-def _shown(context: Context, grant: DelegationGrant) -> dict[str, Any]:
-    agent = context.clients.get(grant.agent)
+def _shown(db: Session, grant: DelegationGrant) -> dict[str, Any]:
+    agent = find_agent(db, grant.agent)
     scope = Scope.parse(grant.scope)
     return {
         "grant_id": grant.grant_id,

@@ -11,13 +11,14 @@ from jwt.exceptions import InvalidTokenError
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from auth_server.client_keys import ClientKeys
 from auth_server.clients import Client
 from auth_server.oauth_errors import InvalidClient
 from auth_server.oauth_request import ServerRequest
 from auth_server.tables import UsedAssertion, hashed
 from delegation.bearer import InvalidToken
 from delegation.client_assertion import ASSERTION_TYPE
-from delegation.jwks import KeysUnavailable, RemoteKeySet, UnknownKey
+from delegation.jwks import KeysUnavailable, UnknownKey
 from delegation.signing_key import ALGORITHM
 from delegation.verification import COMPACT, signed_claims
 
@@ -28,17 +29,17 @@ _TYPES: Final = frozenset({"jwt", "client-authentication+jwt"})
 
 
 class PrivateKeyJwt:
-    """Authenticates a client by an assertion that it signed with the key at its `jwks_uri`.
+    """Authenticates a client by an assertion that it signed with one of its keys.
 
     Works for Authlib as a client authentication method: called with the request, returns the client, or None
     when the request carries no assertion.
 
     Args:
         issuer: the only audience that an assertion may name (rfc7523bis §4).
-        keys: each client's published keys.
+        keys: finds a client's public keys.
     """
 
-    def __init__(self, issuer: str, keys: Mapping[str, RemoteKeySet]) -> None:
+    def __init__(self, issuer: str, keys: ClientKeys) -> None:
         self._issuer = issuer
         self._keys = keys
 
@@ -56,22 +57,20 @@ class PrivateKeyJwt:
         client = query_client(client_id)
         if client is None or form.get("client_id", client_id) != client_id:
             raise _refused("no client is registered under this identifier")
-        # Up to here nothing was asked of the database, so no transaction waits for the client's keys.
-        claims = self._verified(assertion, client_id, kid)
+        # Up to here nothing was asked in the request's transaction, so none waits for the client's keys.
+        claims = self._verified(assertion, client, kid)
         expires_at = check_assertion(claims, client_id, self._issuer, request.now)
         if not use_once(request.db, client_id, claims["jti"], expires_at):
             raise _refused("the assertion was used before; make a new one for each request")
         return client
 
-    def _verified(self, assertion: str, client_id: str, kid: str) -> dict[str, Any]:
+    def _verified(self, assertion: str, client: Client, kid: str) -> dict[str, Any]:
         try:
             # Authlib runs in a worker thread; keys are fetched on the event loop that it came from.
-            key = anyio.from_thread.run(self._keys[client_id].key, kid)
+            key = anyio.from_thread.run(self._keys.key, client, kid)
             return signed_claims(assertion, key, (ALGORITHM,))
         except KeysUnavailable as error:
-            raise _refused(
-                "the keys at the client's jwks_uri cannot be had; is the client running?"
-            ) from error
+            raise _refused("the client's keys cannot be had; is its jwks_uri served?") from error
         except (UnknownKey, InvalidToken) as error:
             raise _refused("the assertion is not signed with a key that the client publishes") from error
 

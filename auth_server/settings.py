@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from auth_server.agent_details import agent_identifier
+
 
 def _issuer(value: str) -> str:
     parts = urlsplit(value)
@@ -35,7 +37,7 @@ class Settings(BaseSettings):
     banking_app_url: Annotated[str, AfterValidator(_without_slash)] = "http://localhost:8501"
     banking_app_jwks_uri: str = "http://localhost:8501/jwks.json"
 
-    agent_id: str = "https://bank-agent.example.com"
+    agent_id: Annotated[str, AfterValidator(agent_identifier)] = "https://bank-agent.example.com"
     agent_name: str = "Bank Assistant"
     agent_owner: str = "Digital Channels, Example Bank"
     agent_jwks_uri: str = "http://localhost:8504/jwks.json"
@@ -46,6 +48,11 @@ class Settings(BaseSettings):
     grant_days: int = Field(90, ge=1, le=366)
     sign_on_hours: int = Field(12, ge=1, le=168)
     record_days: int = Field(90, ge=1, le=3660)
+
+    @property
+    def other_parties(self) -> frozenset[str]:
+        """Return the names of the issuer, the app and the resource: none of them may be an agent's."""
+        return frozenset({self.issuer, self.banking_app_client_id, self.account_api_audience})
 
     @property
     def is_https(self) -> bool:

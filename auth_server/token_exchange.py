@@ -61,6 +61,8 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
             subject=subject,
             actor=actor,
             delegable=agent.delegable,
+            serves=agent.may_serve(subject.subject),
+            max_life=agent.max_life,
             granted=Scope.parse(self.grant.scope) if self.grant else None,
             target=target(self.request.all("resource"), self.request.all("audience")),
             requested=requested_scope(form.get("scope")),

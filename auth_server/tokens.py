@@ -117,6 +117,12 @@ def revoke_delegations(db: Session, sub: str, agent: str, now: datetime) -> None
     db.execute(update(IssuedToken).where(*delegations).values(revoked_at=now))
 
 
+def revoke_agent(db: Session, agent: str, now: datetime) -> None:
+    """End every token that the agent holds, its actor tokens included, for good."""
+    held = (IssuedToken.client_id == agent, IssuedToken.revoked_at.is_(None))
+    db.execute(update(IssuedToken).where(*held).values(revoked_at=now))
+
+
 def revoke_session(db: Session, sid: str, now: datetime) -> None:
     """End every token that came of one sign-on session."""
     for table in (RefreshToken, IssuedToken):

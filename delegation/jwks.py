@@ -100,12 +100,12 @@ class RemoteKeySet:
                     body += chunk
                     if len(body) > _MAX_BYTES:
                         return None
-            return _usable_keys(json.loads(body)) if response.status_code == httpx2.codes.OK else None
+            return usable_keys(json.loads(body)) if response.status_code == httpx2.codes.OK else None
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError, RecursionError):
             return None
 
 
-def _usable_keys(document: object) -> dict[str, PyJWK]:
+def usable_keys(document: object) -> dict[str, PyJWK]:
     """Return the asymmetric signature keys of a JWK set by `kid`; what cannot be used is passed over.
 
     Raises:

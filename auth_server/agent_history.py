@@ -1,0 +1,60 @@
+"""Who changed what of an agent, when and why: its history, and a record of each change."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from auth_server.agent_details import RegistryError, Text, faults
+from auth_server.agent_tables import AgentChange, RegisteredAgent
+from auth_server.audit import record
+
+_STEP: Final = 3
+"""Records of the registry stand with the agent's own credentials in the documented flow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class By:
+    """Who decided on a change, why, and when (aware UTC)."""
+
+    who: str
+    why: str
+    at: datetime
+
+
+def by(who: str, why: str, at: datetime, *, needs_reason: bool = False) -> By:
+    """Return who decided and why, checked; where no reason is needed it may be empty.
+
+    Raises:
+        RegistryError: one of them is missing, too long, or no plain text.
+    """
+    text = TypeAdapter(Text)
+    try:
+        said = text.validate_python(why) if why or needs_reason else ""
+        return By(who=text.validate_python(who), why=said, at=at)
+    except ValidationError as error:
+        raise RegistryError(f"who and why are plain texts: {faults(error)}") from error
+
+
+def note(db: Session, agent: RegisteredAgent, action: str, by: By, changes: dict[str, list[Any]]) -> None:
+    """Add an entry to the agent's history, and a record, in this transaction.
+
+    `changes` has what was and what is, by the name of the field.
+    """
+    entry = AgentChange(
+        agent_id=agent.agent_id, time=by.at, who=by.who, action=action, why=by.why, changes=changes
+    )
+    db.add(entry)
+    reason = f"{by.who}: {by.why}" if by.why else by.who
+    record(db, _STEP, "permit", reason, f"agent.{action}", resource=agent.agent_id, time=by.at)
+
+
+def history(db: Session, agent_id: str) -> Sequence[AgentChange]:
+    """Return an agent's history, oldest first."""
+    return db.scalars(
+        select(AgentChange).where(AgentChange.agent_id == agent_id).order_by(AgentChange.id)
+    ).all()

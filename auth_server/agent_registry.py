@@ -1,0 +1,130 @@
+"""The agent registry: agents are registered, edited, suspended, resumed and retired, each with who and why.
+
+Every change is an entry of the agent's history and a record, in the caller's transaction.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from auth_server.agent_details import AgentDetails, RegistryError, details
+from auth_server.agent_history import By, note
+from auth_server.agent_tables import RegisteredAgent
+from auth_server.tables import Customer
+from auth_server.tokens import revoke_agent
+
+Transition = Literal["suspend", "resume", "retire"]
+TRANSITIONS: Final[Mapping[Transition, tuple[frozenset[str], str]]] = {
+    "suspend": (frozenset({"active"}), "suspended"),
+    "resume": (frozenset({"draft", "suspended"}), "active"),
+    "retire": (frozenset({"draft", "active", "suspended"}), "retired"),
+}
+"""From which states each leads where. Nothing leads out of `retired`."""
+
+
+def all_agents(db: Session) -> Sequence[RegisteredAgent]:
+    """Return every agent, by identifier."""
+    return db.scalars(select(RegisteredAgent).order_by(RegisteredAgent.agent_id)).all()
+
+
+def agent(db: Session, agent_id: str) -> RegisteredAgent:
+    """Return an agent, and keep others from changing it or using it until this transaction is over.
+
+    Raises:
+        RegistryError: there is none.
+    """
+    row = db.get(RegisteredAgent, agent_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise RegistryError(f"no agent is registered as {agent_id}")
+    return row
+
+
+def register(
+    db: Session, new: AgentDetails, by: By, *, taken: Collection[str], draft: bool = False
+) -> RegisteredAgent:
+    """Register an agent, active or as a draft.
+
+    `taken` are the names of other parties: of the issuer, of clients and of resources. A customer's is not an
+    agent's either, so that nobody takes the one for the other (RFC 9700 §4.15).
+
+    Raises:
+        RegistryError: the identifier is taken.
+    """
+    if db.get(RegisteredAgent, new.agent_id) is not None:
+        raise RegistryError(f"{new.agent_id} is registered already; an identifier is used once")
+    if new.agent_id in taken or db.get(Customer, new.agent_id) is not None:
+        raise RegistryError(f"{new.agent_id} is the name of another party")
+    row = RegisteredAgent(**new.model_dump(), state="draft" if draft else "active")
+    db.add(row)
+    note(db, row, "register", by, {"state": [None, row.state]})
+    return row
+
+
+def edit(db: Session, agent_id: str, changes: Mapping[str, Any], by: By) -> RegisteredAgent:
+    """Change what is registered of an agent; it counts from the next request on.
+
+    Raises:
+        RegistryError: there is no such agent, it is retired, a value is wrong, or nothing changes.
+    """
+    return _change(db, agent_id, changes, by, "edit")
+
+
+def rotate_keys(
+    db: Session, agent_id: str, add: Sequence[Mapping[str, Any]], remove: str | None, by: By
+) -> RegisteredAgent:
+    """Add uploaded public keys, remove one by its `kid`, or both; the removed one is refused at once.
+
+    Raises:
+        RegistryError: as `edit`; or the agent's keys are at its `jwks_uri`, or there is no key to remove.
+    """
+    row = agent(db, agent_id)
+    if row.jwks_uri is not None:
+        raise RegistryError(f"the keys of {agent_id} are at {row.jwks_uri}: publish and remove them there")
+    if remove is not None and remove not in _kids(row.jwks):
+        raise RegistryError(f"{agent_id} has no key {remove}, but {', '.join(_kids(row.jwks))}")
+    keys = [*(key for key in row.jwks if key["kid"] != remove), *add]
+    return _change(db, agent_id, {"jwks": keys}, by, "rotate-keys")
+
+
+def change_state(db: Session, agent_id: str, transition: Transition, by: By) -> RegisteredAgent:
+    """Suspend, resume or retire an agent. What an agent holds ends with its activity, for good.
+
+    Raises:
+        RegistryError: there is no such agent, or its state does not allow this.
+    """
+    row = agent(db, agent_id)
+    sources, target = TRANSITIONS[transition]
+    if row.state not in sources:
+        raise RegistryError(f"{agent_id} is {row.state}: {transition} takes one that is {_either(sources)}")
+    before, row.state = row.state, target
+    if target != "active":
+        revoke_agent(db, agent_id, by.at)
+    note(db, row, transition, by, {"state": [before, target]})
+    return row
+
+
+def _change(db: Session, agent_id: str, changes: Mapping[str, Any], by: By, action: str) -> RegisteredAgent:
+    row = agent(db, agent_id)
+    if row.state == "retired":
+        raise RegistryError(f"{agent_id} is retired: nothing of it changes any more")
+    before = {name: getattr(row, name) for name in AgentDetails.model_fields}
+    after = details(**before | dict(changes)).model_dump()
+    changed = {name: [before[name], after[name]] for name in before if before[name] != after[name]}
+    if not changed:
+        raise RegistryError(f"nothing of {agent_id} changes")
+    for name in changed:
+        setattr(row, name, after[name])
+    if "jwks" in changed:
+        changed["jwks"] = [_kids(keys) for keys in changed["jwks"]]
+    note(db, row, action, by, changed)
+    return row
+
+
+def _kids(keys: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [key["kid"] for key in keys]
+
+
+def _either(states: Collection[str]) -> str:
+    return " or ".join(sorted(states))

@@ -1,0 +1,87 @@
+"""Agents and their history as the command line prints them: tables for people, JSON for programs."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from auth_server.agent_tables import AgentChange, RegisteredAgent
+
+
+def list_as_json(agents: Sequence[RegisteredAgent]) -> str:
+    """Return all agents as a JSON array."""
+    return _json([_agent(one) for one in agents])
+
+
+def agent_as_json(agent: RegisteredAgent, history: Sequence[AgentChange]) -> str:
+    """Return one agent as a JSON object, its history included."""
+    return _json(_agent(agent) | {"history": [_entry(one) for one in history]})
+
+
+def list_as_table(agents: Sequence[RegisteredAgent]) -> str:
+    """Return all agents, a line each."""
+    return _table(
+        [("STATE", "ID", "NAME", "OWNER"), *((a.state, a.agent_id, a.name, a.owner) for a in agents)]
+    )
+
+
+def agent_as_table(agent: RegisteredAgent, history: Sequence[AgentChange]) -> str:
+    """Return one agent, a line for each field and for each entry of its history."""
+    keys = agent.jwks_uri or ", ".join(key["kid"] for key in agent.jwks)
+    fields = [
+        ("id", agent.agent_id),
+        ("name", agent.name),
+        ("purpose", agent.purpose),
+        ("owner", agent.owner),
+        ("state", agent.state),
+        ("keys", keys),
+        *(("scope", f"{audience}: {' '.join(scopes)}") for audience, scopes in agent.scopes.items()),
+        ("max life", f"{agent.max_seconds} s"),
+        ("customers", "all who allow it" if agent.customers is None else ", ".join(agent.customers)),
+    ]
+    entries = [(_time(one), one.action, one.who, _changes(one), one.why) for one in history]
+    return _table(fields) + "\n\n" + _table([("TIME", "CHANGE", "BY", "WHAT", "WHY"), *entries])
+
+
+def _agent(agent: RegisteredAgent) -> dict[str, Any]:
+    return {
+        "id": agent.agent_id,
+        "name": agent.name,
+        "purpose": agent.purpose,
+        "owner": agent.owner,
+        "state": agent.state,
+        "jwks_uri": agent.jwks_uri,
+        "jwks": {"keys": agent.jwks} if agent.jwks else None,
+        "scopes": agent.scopes,
+        "max_seconds": agent.max_seconds,
+        "customers": agent.customers,
+    }
+
+
+def _entry(entry: AgentChange) -> dict[str, Any]:
+    return {
+        "time": entry.time.isoformat(timespec="seconds"),
+        "who": entry.who,
+        "action": entry.action,
+        "why": entry.why,
+        "changes": entry.changes,
+    }
+
+
+def _time(entry: AgentChange) -> str:
+    return f"{entry.time:%Y-%m-%d %H:%M:%SZ}"
+
+
+def _changes(entry: AgentChange) -> str:
+    if "state" in entry.changes:
+        return str(entry.changes["state"][1])
+    return ", ".join(entry.changes)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
