@@ -56,6 +56,8 @@ requests = st.builds(
     granted=st.none() | scopes,
     target=names,
     requested=scopes,
+    serves=st.booleans(),
+    max_life=st.integers(1, 900).map(lambda seconds: timedelta(seconds=seconds)),
 )
 
 
@@ -66,6 +68,7 @@ def test_the_delegated_scope_never_exceeds_what_any_party_holds(request: Exchang
     except OAuth2Error:
         return
     assert scope
+    assert request.serves
     assert request.granted is not None
     for held in (
         request.subject.scope,
@@ -81,7 +84,7 @@ def test_the_delegated_scope_never_exceeds_what_any_party_holds(request: Exchang
 def test_a_scope_in_common_is_never_withheld(request: ExchangeRequest) -> None:
     common = request.subject.scope & request.actor.scope & request.requested
     common = common & (request.granted or Scope()) & request.delegable.get(request.target, Scope())
-    if common:
+    if common and request.serves:
         assert delegated_scope(request) == common
     else:
         with pytest.raises(OAuth2Error):
@@ -95,6 +98,7 @@ def test_the_delegation_expires_with_whatever_expires_first(request: ExchangeReq
     assert expires_at <= request.subject.expires_at
     assert expires_at <= request.actor.expires_at
     assert expires_at <= now + DELEGATION_TOKEN_LIFE
+    assert expires_at <= now + request.max_life
 
 
 @given(requests)

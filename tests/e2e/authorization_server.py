@@ -147,6 +147,10 @@ class AuthorizationServer:
         assert section
         return self._hold("actor", lambda: self._actor_token(section, self.agent))
 
+    def forget_actor_token(self) -> None:
+        """Forget the agent's own token: it may have ended."""
+        self._held.pop("actor", None)
+
     def other_actor_token(self) -> str:
         """Return a good actor token of another agent than ours."""
         if "other_agent" in self.clients:

@@ -7,10 +7,9 @@ look at what reaches the account API, at how often keys are asked for, and place
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from unittest.mock import patch
 
 from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -26,8 +25,12 @@ import auth_server.app
 import auth_server.settings
 import gateway.app
 import gateway.settings
-from auth_server.clients import Client, registered_clients
+from auth_server.agent_details import details
+from auth_server.agent_history import By
+from auth_server.agent_registry import Transition, change_state, register
 from auth_server.context import Context
+from auth_server.registered_agents import find_agent
+from auth_server.scopes import DESCRIPTIONS
 from auth_server.tables import Customer, IssuedToken
 from delegation.clock import utc_now
 from tests.e2e.jws import KeyPair
@@ -127,6 +130,16 @@ class InProcess:
                 db.add(row)
         return token
 
+    def is_client(self, client_id: str) -> bool:
+        """Tell whether the authorization server knows a client."""
+        with self.context.transaction() as db:
+            return client_id in self.context.server.clients or find_agent(db, client_id) is not None
+
+    def switch_agent(self, transition: Transition) -> None:
+        """Suspend or resume the agent, as staff would at the command line."""
+        with self.context.transaction() as db:
+            change_state(db, AGENT, transition, _by("the suite tries it"))
+
     @contextmanager
     def target(self) -> Iterator[Target]:
         """Give the stack as a target, described by the same file as the running one."""
@@ -134,7 +147,8 @@ class InProcess:
         agent = file.clients["agent"]
         other = agent.model_copy(update={"client_id": OTHER_AGENT, "key_env": "OTHER_AGENT_KEY"})
         file = file.model_copy(update={"clients": file.clients | {"other_agent": other}})
-        with live_target(file, self.environment, self.backend, self.sign, self.issuer_keys) as target:
+        in_this_process = (self.backend, self.sign, self.issuer_keys, self.switch_agent)
+        with live_target(file, self.environment, *in_this_process) as target:
             yield target
 
 
@@ -169,6 +183,10 @@ def in_process() -> Iterator[InProcess]:
         yield InProcess(server, door, api, context, keys, backend, issuer_keys, environment)
 
 
+def _by(why: str) -> By:
+    return By(who="the conformance suite", why=why, at=utc_now())
+
+
 def _jwks_of(keys: dict[str, KeyPair]) -> Starlette:
     async def jwks(request: Request) -> JSONResponse:
         return JSONResponse({"keys": [keys[request.path_params["name"]].public_jwk]})
@@ -184,20 +202,20 @@ def _auth_server(data: Path, issuer: str, jwks: str) -> tuple[Layered, Context]:
         banking_app_jwks_uri=f"{jwks}/app",
         agent_jwks_uri=f"{jwks}/agent",
     )
-    known = registered_clients
-
-    def with_another_agent(settings: auth_server.settings.Settings) -> dict[str, Client]:
-        clients = known(settings)
-        agent = clients[settings.agent_id]
-        other = replace(agent, client_id=OTHER_AGENT, name="Card Assistant", jwks_uri=f"{jwks}/other_agent")
-        return clients | {OTHER_AGENT: other}
-
-    with patch.object(auth_server.app, "registered_clients", with_another_agent):
-        app = auth_server.app.create_app(settings)
+    app = auth_server.app.create_app(settings)
     context: Context = app.state.context
+    other = details(
+        agent_id=OTHER_AGENT,
+        name="Card Assistant",
+        purpose="Another agent, which must not get what the first one may have",
+        owner="Example Bank",
+        jwks_uri=f"{jwks}/other_agent",
+        scopes={settings.account_api_audience: list(DESCRIPTIONS)},
+    )
     # As cheap as argon2 can be: it takes its costs from the hash, and every run signs on several times.
     password_hash = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(_PASSWORD)
     with context.transaction() as db:
+        register(db, other, _by("a second agent"), taken=settings.other_parties)
         for name in ("customer", "maria", "sam"):
             db.add(Customer(sub=f"{name}@example.com", name=name.title(), password_hash=password_hash))
     return Layered(app), context

@@ -47,6 +47,7 @@ Feature = Literal[
 ]
 """What a target may do without; it says so in `[not_offered]` of its file."""
 Need = Literal[
+    "agent_switch",
     "app",
     "id_token",
     "issued_tokens",

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
+from tests.e2e.agent_switch import Switch, SwitchingProgram
 from tests.e2e.authorization_server import AuthorizationServer, issued
 from tests.e2e.expect import Expectations
 from tests.e2e.jws import KeyPair
@@ -28,11 +29,13 @@ class Target:
         authorization_server: AuthorizationServer | None,
         resource: Resource | None,
         key_server: KeyServer | None = None,
+        switch_agent: Switch | None = None,
     ) -> None:
         self.file = file
         self.wire = wire
         self.expect = Expectations()
         self.key_server = key_server
+        self._switch_agent = switch_agent
         self._authorization_server = authorization_server
         self._resource = resource
 
@@ -41,6 +44,12 @@ class Target:
         """Return the authorization server; checks of rules for one run only where there is one."""
         assert self._authorization_server
         return self._authorization_server
+
+    @property
+    def switch_agent(self) -> Switch:
+        """Return how the agent is suspended; checks that need it run only where it can be."""
+        assert self._switch_agent
+        return self._switch_agent
 
     @property
     def resource(self) -> Resource:
@@ -60,6 +69,10 @@ class Target:
         mints = minting is not None and minting.access_tokens
         exchanges = file.authorization_server is not None
         given: dict[Need, tuple[bool, str]] = {
+            "agent_switch": (
+                self._switch_agent is not None,
+                "programs that suspend the agent and let it go on: [agent_registry]",
+            ),
             "app": ("app" in file.clients, "another client than the agent: [clients.app]"),
             "sign_on": (signs_on, "a way to sign a customer on: [sign_on]"),
             "minting": (
@@ -117,11 +130,12 @@ def live_target(
     backend: Backend | None = None,
     sign: Sign | None = None,
     issuer_keys: KeyServer | None = None,
+    switch_agent: Switch | None = None,
 ) -> Iterator[Target]:
     """Give the target that a file describes; what the suite serves for it ends with it.
 
-    `backend`, `sign` and `issuer_keys` take the place of `[backend]` and `[minting]`, for a target in this
-    very process.
+    `backend`, `sign`, `issuer_keys` and `switch_agent` take the place of `[backend]`, `[minting]` and
+    `[agent_registry]`, for a target in this very process.
 
     Raises:
         UnsoundRun: a secret is missing or wrong, or a program or address of the file cannot be used.
@@ -140,7 +154,9 @@ def live_target(
         if file.authorization_server:
             server = AuthorizationServer(file, wire, _clients(file, environment), minter, environment)
         resource = Resource(file, wire, minter, server, backend) if file.resource else None
-        yield Target(file, wire, server, resource, key_server or issuer_keys)
+        if switch_agent is None and file.agent_registry:
+            switch_agent = SwitchingProgram(file.agent_registry, environment)
+        yield Target(file, wire, server, resource, key_server or issuer_keys, switch_agent)
 
 
 def _clients(file: TargetFile, environment: Mapping[str, str]) -> dict[str, OAuthClient]:

@@ -176,6 +176,13 @@ class MintingFile(Section):
     access_tokens: bool = True
 
 
+class AgentRegistryFile(Section):
+    """`[agent_registry]`: programs that suspend the agent of `[clients.agent]`, and let it go on."""
+
+    suspend: Annotated[tuple[str, ...], Field(min_length=1)]
+    resume: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
 class ObserverFile(Section):
     """`[backend]`: a backend of the suite's own, for gateways that can be told to send calls there."""
 
@@ -205,6 +212,7 @@ class TargetFile(Section):
     exchange: ExchangeFile | None = None
     resource: ResourceFile | None = None
     minting: MintingFile | None = None
+    agent_registry: AgentRegistryFile | None = None
     backend: ObserverFile | None = None
     not_offered: dict[Feature, Text] = Field(default_factory=dict)
     expected_failures: tuple[ExpectedFailure, ...] = ()

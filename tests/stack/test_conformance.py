@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.e2e.runner import try_rule
 from tests.e2e.target import Target, live_target
 from tests.e2e.target_file import read_target_file
 from tests.e2e.verdict import Verdict
+from tests.stack.agent_registry import switch_agent
 from tests.stack.conformance import environment_of
 from tests.stack.minting import minting_beside
 from tests.stack.stack import Stack
@@ -20,7 +22,11 @@ from tests.stack.stack import Stack
 def target(stack: Stack) -> Iterator[Target]:
     environment = os.environ | environment_of(stack)
     file = read_target_file(TARGET_FILE, environment)
-    with minting_beside(stack) as program, live_target(file, environment, sign=program) as target:
+    switch = partial(switch_agent, stack)
+    with (
+        minting_beside(stack) as program,
+        live_target(file, environment, sign=program, switch_agent=switch) as target,
+    ):
         target.prepare()
         yield target
 

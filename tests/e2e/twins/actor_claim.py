@@ -20,6 +20,7 @@ _EVERY_ACT: Final = {
     "LC-73": Verdict.NOT_RUN,
     "LC-74": Verdict.WRONG_CODE,
     "LC-75": Verdict.NOT_RUN,
+    "LC-76": Verdict.NOT_RUN,
 }
 """Without a good act the server itself does not know its token again."""
 

@@ -94,7 +94,11 @@ def puts_commas_between_scopes(stack: InProcess) -> AbstractContextManager[None]
     return answered(stack, change)
 
 
-@twin("TX-16", "keeps the client_id of the subject token", also={"LC-75": Verdict.NOT_RUN})
+@twin(
+    "TX-16",
+    "keeps the client_id of the subject token",
+    also={"LC-75": Verdict.NOT_RUN, "LC-76": Verdict.NOT_RUN},
+)
 def keeps_the_client_of_the_subject_token(stack: InProcess) -> AbstractContextManager[None]:
     """Name the app that signed the customer on."""
     return reissued(stack, lambda _request, _claims: {"client_id": "banking-app"})

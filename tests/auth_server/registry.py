@@ -1,0 +1,70 @@
+"""The registry's command line, run as staff run it: a process of its own beside the running server."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from delegation.signing_key import SigningKey, jwk_set
+from tests.auth_server.client import RegisteredClient
+from tests.auth_server.servers import ACCOUNT_API, BALANCE, AuthServer
+
+OTHER = "https://card-agent.example.com"
+
+
+class Registry:
+    """The command line `agents` of one server."""
+
+    def __init__(self, server: AuthServer) -> None:
+        self._server = server
+        settings = server.settings
+        self._environment = os.environ | {
+            "DATA_DIR": str(settings.data_dir),
+            "DATABASE_URL": settings.database_url,
+        }
+
+    def run(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command, whatever comes of it; `text` is its standard input."""
+        command = [sys.executable, "-m", "auth_server", "agents", *arguments]
+        return subprocess.run(
+            command, env=self._environment, input=text, capture_output=True, text=True, check=False
+        )
+
+    def __call__(self, *arguments: str, text: str | None = None) -> Any:
+        """Run a command that must succeed; returns the JSON that it prints."""
+        done = self.run(*arguments, "--json", text=text)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        return json.loads(done.stdout)
+
+    def refuses(self, *arguments: str) -> str:
+        """Run a command that must be refused as wrong input; returns what it says."""
+        done = self.run(*arguments)
+        assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
+        assert done.stdout == ""
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    def register(self, *more: str, keys: SigningKey, agent_id: str = OTHER) -> Any:
+        """Register an agent with an uploaded key, which comes by standard input."""
+        return self("register", *described(agent_id), "--jwks", "-", *more, text=json.dumps(jwk_set(keys)))
+
+    def client(self, key: SigningKey, agent_id: str = OTHER) -> RegisteredClient:
+        """Return an agent as a client of this server."""
+        server = self._server
+        return RegisteredClient(agent_id, key, server.settings.issuer, server.clock, server.http)
+
+
+def described(agent_id: str = OTHER) -> tuple[str, ...]:
+    """Return the options that say who an agent is and what it may do."""
+    said = ("--id", agent_id, "--name", "Card Assistant", "--purpose", "Answers questions about cards")
+    return (*said, "--owner", "Robin Keller", "--scope", f"{ACCOUNT_API}={BALANCE}")
+
+
+def key_file(folder: Path, key: SigningKey) -> str:
+    """Write a public key as a JWK; returns the file."""
+    file = folder / f"{key.kid}.json"
+    file.write_text(json.dumps(key.public_jwk))
+    return str(file)

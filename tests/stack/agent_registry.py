@@ -1,0 +1,19 @@
+"""The running stack's agent, suspended and resumed: `python -m tests.stack.agent_registry suspend`."""
+
+import sys
+
+from tests.stack.choosing import chosen_stack
+from tests.stack.stack import Stack
+
+_COMMAND_LINE = "from auth_server.__main__ import main; raise SystemExit(main())"
+
+
+def switch_agent(stack: Stack, transition: str) -> None:
+    """Suspend the stack's agent, or let it go on, with the authorization server's own command line."""
+    agent, why = stack.deployment.agent_id, "the conformance suite tries it"
+    stack.run_python("auth_server", _COMMAND_LINE, "agents", transition, agent, "--reason", why)
+
+
+if __name__ == "__main__":
+    with chosen_stack() as stack:
+        switch_agent(stack, sys.argv[1])
