@@ -29,13 +29,13 @@ def all_agents(db: Session) -> Sequence[RegisteredAgent]:
     return db.scalars(select(RegisteredAgent).order_by(RegisteredAgent.agent_id)).all()
 
 
-def agent(db: Session, agent_id: str) -> RegisteredAgent:
-    """Return an agent, and keep others from changing it or using it until this transaction is over.
+def agent(db: Session, agent_id: str, *, hold: bool = False) -> RegisteredAgent:
+    """Return an agent; with `hold`, nobody else changes it or acts as it until this transaction is over.
 
     Raises:
         RegistryError: there is none.
     """
-    row = db.get(RegisteredAgent, agent_id, with_for_update=True, populate_existing=True)
+    row = db.get(RegisteredAgent, agent_id, with_for_update=hold, populate_existing=hold)
     if row is None:
         raise RegistryError(f"no agent is registered as {agent_id}")
     return row
@@ -79,7 +79,7 @@ def rotate_keys(
     Raises:
         RegistryError: as `edit`; or the agent's keys are at its `jwks_uri`, or there is no key to remove.
     """
-    row = agent(db, agent_id)
+    row = agent(db, agent_id, hold=True)
     if row.jwks_uri is not None:
         raise RegistryError(f"the keys of {agent_id} are at {row.jwks_uri}: publish and remove them there")
     if remove is not None and remove not in _kids(row.jwks):
@@ -94,7 +94,7 @@ def change_state(db: Session, agent_id: str, transition: Transition, by: By) -> 
     Raises:
         RegistryError: there is no such agent, or its state does not allow this.
     """
-    row = agent(db, agent_id)
+    row = agent(db, agent_id, hold=True)
     sources, target = TRANSITIONS[transition]
     if row.state not in sources:
         raise RegistryError(f"{agent_id} is {row.state}: {transition} takes one that is {_either(sources)}")
@@ -106,7 +106,7 @@ def change_state(db: Session, agent_id: str, transition: Transition, by: By) -> 
 
 
 def _change(db: Session, agent_id: str, changes: Mapping[str, Any], by: By, action: str) -> RegisteredAgent:
-    row = agent(db, agent_id)
+    row = agent(db, agent_id, hold=True)
     if row.state == "retired":
         raise RegistryError(f"{agent_id} is retired: nothing of it changes any more")
     before = {name: getattr(row, name) for name in AgentDetails.model_fields}

@@ -1,5 +1,6 @@
 """Agents as the registry has them: what each state allows, at once and without a restart (RULES 35, 76)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 import pytest
@@ -94,6 +95,28 @@ def test_what_a_suspended_agent_holds_ends_for_good_and_nothing_else_does(
     assert server.agent.introspect(delegation) == {"active": False}
     assert server.agent.introspect(actor_token) == {"active": False}
     assert server.exchange(subject_token).status_code == 200
+
+
+def test_nothing_that_is_issued_during_a_suspension_outlives_it(
+    server: AuthServer, registry: Registry
+) -> None:
+    subject_token = server.sign_on(server.new_customer()).token_for(AGENT)
+    issued: list[str] = []
+
+    def exchange_until_refused(_worker: int) -> None:
+        while (answer := server.agent.token(grant_type="client_credentials")).status_code == 200:
+            issued.append(answer.json()["access_token"])
+            answer = server.exchange(subject_token, issued[-1])
+            if answer.status_code == 200:
+                issued.append(answer.json()["access_token"])
+
+    with ThreadPoolExecutor(4) as workers:
+        done = workers.map(exchange_until_refused, range(4))
+        registry("suspend", AGENT, "--reason", "a leaked key")
+        list(done)
+    registry("resume", AGENT)
+    assert issued
+    assert not [token for token in issued if server.agent.introspect(token)["active"]]
 
 
 def test_whether_an_agent_is_suspended_is_told_to_nobody_else(server: AuthServer, registry: Registry) -> None:
