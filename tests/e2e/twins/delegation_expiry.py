@@ -1,10 +1,9 @@
 """Twins whose delegation tokens outlive what they came of (RFC 9700 §4.10)."""
 
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import datetime
 from unittest.mock import patch
 
-import auth_server.delegation_rules
 import auth_server.token_exchange
 from auth_server.delegation_rules import DELEGATION_TOKEN_LIFE, ExchangeRequest
 from tests.e2e.in_process import InProcess
@@ -33,5 +32,9 @@ def outlives_the_actor_token(_stack: InProcess) -> AbstractContextManager[object
 
 @twin("TX-30", "issues delegation tokens that live as long as both tokens")
 def has_no_maximum(_stack: InProcess) -> AbstractContextManager[object]:
-    """Put the maximum out of reach."""
-    return patch.object(auth_server.delegation_rules, "DELEGATION_TOKEN_LIFE", timedelta(days=1))
+    """Look at both tokens, and neither at the agent's maximum nor at the server's."""
+
+    def expiry(request: ExchangeRequest, _now: datetime) -> datetime:
+        return min(request.subject.expires_at, request.actor.expires_at)
+
+    return patch.object(auth_server.token_exchange, "delegation_expiry", expiry)
