@@ -15,7 +15,8 @@ from tests.e2e.reports.written import write_reports
 from tests.e2e.rules import Rule
 from tests.e2e.runner import Run, run, selected
 from tests.e2e.target import live_target
-from tests.e2e.target_file import TargetFile, read_target_file
+from tests.e2e.target_file import TargetFile
+from tests.e2e.target_reading import read_target_file
 from tests.e2e.verdict import UnsoundRun
 
 _ELSEWHERE_PER_SECOND = 20.0

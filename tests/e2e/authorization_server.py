@@ -10,7 +10,8 @@ from delegation.token_exchange import GRANT_TYPE
 from tests.e2e.minting import Minter
 from tests.e2e.oauth_client import OAuthClient, changed
 from tests.e2e.sign_on import AuthorizationRequest, Browser, response_parameters, sign_on
-from tests.e2e.target_file import ActorTokenFile, SubjectTokenFile, TargetFile, secret
+from tests.e2e.target_file import ActorTokenFile, SubjectTokenFile, TargetFile
+from tests.e2e.target_reading import secret
 from tests.e2e.verdict import Failed, UnsoundRun
 from tests.e2e.wire import Answer, Fields, Wire
 

@@ -13,7 +13,8 @@ from tests.e2e.oauth_client import OAuthClient
 from tests.e2e.observer import serving_backend
 from tests.e2e.resource import Backend, Resource
 from tests.e2e.rules import Need
-from tests.e2e.target_file import TargetFile, secret
+from tests.e2e.target_file import TargetFile
+from tests.e2e.target_reading import secret
 from tests.e2e.verdict import Failed, UnsoundRun
 from tests.e2e.wire import TransportFault, Wire
 
