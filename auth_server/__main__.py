@@ -24,6 +24,11 @@ def main() -> int:
     except ValidationError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    if not any((settings.data_dir / "keys").glob("*.pem")):
+        sys.stderr.write(
+            f"there is no key in {settings.data_dir / 'keys'}: set DATA_DIR to the server's own\n"
+        )
+        return 2
     key = SigningKeys(settings.data_dir / "keys").rotate()
     minutes = int(LONGEST_TOKEN_LIFE.total_seconds() // 60)
     sys.stdout.write(f"new signing key {key.kid}\nthe previous key verifies for another {minutes} minutes\n")
