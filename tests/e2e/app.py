@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tests.e2e.evidence import Fields
 from tests.e2e.oauth_client import OAuthClient, changed
 from tests.e2e.sign_on import AuthorizationRequest, Browser, response_parameters, sign_on
 from tests.e2e.target_file import TargetFile
 from tests.e2e.target_reading import secret
 from tests.e2e.verdict import UnsoundRun
-from tests.e2e.wire import Answer, Fields, Wire
+from tests.e2e.wire import Answer, Wire
 
 if TYPE_CHECKING:
     from tests.e2e.authorization_server import AuthorizationServer
@@ -113,7 +114,9 @@ class SignedOn:
         answer = self.refresh(resource, scope)
         if not answer.is_success:
             raise UnsoundRun(f"sign-on failed: the app was refused a token for {resource}: {answer}")
-        token: str = answer.json()["access_token"]
+        token = answer.json().get("access_token")
+        if not isinstance(token, str):
+            raise UnsoundRun(f"sign-on failed: the app got no token for {resource}: {answer}")
         return token
 
     def refresh(self, resource: str | None, scope: str = "") -> Answer:

@@ -1,22 +1,22 @@
 """The authorization server under test, as the checks see it."""
 
 import os
-import subprocess
 import time
 from collections.abc import Mapping
 from typing import Any, Final
 
 from delegation.token_exchange import GRANT_TYPE
 from tests.e2e.app import App, SignedOn
+from tests.e2e.evidence import Fields
 from tests.e2e.minting import Minter
 from tests.e2e.oauth_client import OAuthClient, changed
+from tests.e2e.program import token_of
 from tests.e2e.target_file import ActorTokenFile, SubjectTokenFile, TargetFile
 from tests.e2e.target_reading import secret
 from tests.e2e.verdict import Failed, UnsoundRun
-from tests.e2e.wire import Answer, Fields, Wire
+from tests.e2e.wire import Answer, Wire
 
 _RENEW_AFTER_SECONDS: Final = 60.0
-_COMMAND_SECONDS: Final = 60
 OTHER_AGENT: Final = "https://other-agent.example.net"
 """An agent that nobody knows, for tokens that are minted in its name."""
 ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"
@@ -75,7 +75,8 @@ class AuthorizationServer:
         address = getattr(self.section, name, None) or self.metadata().get(name)
         if not isinstance(address, str) or not address:
             raise UnsoundRun(
-                f"neither the target file nor the metadata at {self.metadata_url} names the {name}"
+                f"neither the target file nor the metadata at {self.metadata_url} names the {name}; "
+                "a server that has none says so in [not_offered]"
             )
         return address
 
@@ -194,18 +195,8 @@ class AuthorizationServer:
         if section.source == "environment":
             assert section.token_env
             return secret(section.token_env, self._environment, "a token")
-        try:
-            ran = subprocess.run(
-                section.command,
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=_COMMAND_SECONDS,
-                env=dict(self._environment),
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            raise UnsoundRun(f"{section.command[0]} gave no token: {error}") from error
-        return ran.stdout.strip()
+        field = "subject_token.command" if isinstance(section, SubjectTokenFile) else "actor_token.command"
+        return token_of(field, section.command, self._environment)
 
     def _hold(self, name: str, get: Any) -> str:
         now = time.monotonic()

@@ -1,6 +1,7 @@
 """The target file: a deployment, described in TOML. `docs/conformance.md` explains each field."""
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -13,7 +14,22 @@ from pydantic import (
 
 from tests.e2e.rules import Feature, rules
 
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s?#]+[^\s#]*$")]
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.fragment
+        or not value.isprintable()
+    ):
+        raise ValueError("must be an http or https address")
+    if "@" in parts.netloc:
+        raise ValueError("must hold no user name and password")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_url)]
 MaybeUrl = Annotated[Url | None, BeforeValidator(lambda value: value or None)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
@@ -199,3 +215,12 @@ class TargetFile(Section):
     backend: ObserverFile | None = None
     not_offered: dict[Feature, Text] = Field(default_factory=dict)
     expected_failures: tuple[ExpectedFailure, ...] = ()
+
+
+def is_on_this_machine(file: TargetFile) -> bool:
+    """Tell whether all that is under test is reached over the loopback interface."""
+    addresses = [
+        *([file.authorization_server.issuer] if file.authorization_server else []),
+        *([file.resource.url] if file.resource else []),
+    ]
+    return {urlsplit(one).hostname for one in addresses} <= {"localhost", "127.0.0.1", "::1"}

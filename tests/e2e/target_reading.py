@@ -22,10 +22,10 @@ def read_target_file(path: Path, environment: Mapping[str, str] = os.environ) ->
         UnsoundRun: it cannot be read, is no TOML, or does not say what is needed; with every fault named.
     """
     try:
-        document = tomllib.loads(path.read_text())
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UnsoundRun(f"the target file {path} cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UnsoundRun(f"{path} is no TOML: {error}") from error
     try:
         target = TargetFile.model_validate(_expanded(document, environment))
