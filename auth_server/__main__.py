@@ -32,7 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _rotate_key(settings: Settings) -> int:
-    key = SigningKeys(settings.data_dir / "keys").rotate()
+    folder = settings.data_dir / "keys"
+    if not any(folder.glob("*.pem")):
+        sys.stderr.write(f"there is no key in {folder}: set DATA_DIR to the running server's\n")
+        return 2
+    key = SigningKeys(folder).rotate()
     minutes = int(LONGEST_TOKEN_LIFE.total_seconds() // 60)
     sys.stdout.write(f"new signing key {key.kid}\nthe previous key verifies for another {minutes} minutes\n")
     return 0

@@ -50,9 +50,15 @@ def grants_of(db: Session, sub: str, now: datetime) -> Sequence[DelegationGrant]
 def give_grant(
     db: Session, sub: str, agent: str, scope: Scope, now: datetime, life: timedelta
 ) -> DelegationGrant:
-    """Keep what the customer allows the agent; it takes the place of what they allowed it before."""
+    """Keep what the customer allows the agent; it takes the place of what they allowed it before.
+
+    If that was more, what the agent has of it ends.
+    """
     # One decision at a time: of two at once both would stay in force.
     db.get(Customer, sub, with_for_update=True)
+    before = hold_grant(db, sub, agent, now)
+    if before is not None and Scope.parse(before.scope) - scope:
+        revoke_delegations(db, sub, agent, now)
     earlier = (
         DelegationGrant.sub == sub,
         DelegationGrant.agent == agent,

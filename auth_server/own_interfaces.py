@@ -54,7 +54,7 @@ async def _token_in_form(request: Request) -> bool:
 
 
 def needs(scope: str) -> Any:
-    """Declare on a route the scope of the token that opens it; the token is verified before all else."""
+    """Declare on a route the scope of the token that opens it; parameters are looked at after the token."""
     needed = Scope({scope})
 
     def authorized(

@@ -14,8 +14,11 @@ from delegation.jwks import RemoteKeySet, UnknownKey
 from delegation.scope import Scope
 from delegation.token import AccessToken, Actor, DelegationToken, is_text
 
-COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2}")
-"""A signed JWT: three parts without the padding that a lenient reader passes over (RFC 7515 §2, §7.1)."""
+COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+"""A JWT: three parts without the padding that a lenient reader passes over (RFC 7515 §2, §7.1).
+
+An unsigned one has an empty third part: it is one, and refused for its algorithm.
+"""
 
 ACCESS_TOKEN_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 _MAX_TOKEN_LENGTH: Final = 8192

@@ -25,5 +25,5 @@ class Settings(BaseSettings):
     upstream_url: Origin = "http://localhost:8505"
     upstream_max_connections: Annotated[int, Field(gt=0)] = 256
     upstream_connect_timeout_seconds: Annotated[float, Field(gt=0)] = 2.0
-    upstream_read_timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
+    upstream_read_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
     max_body_bytes: Annotated[int, Field(ge=0)] = 64 * 1024

@@ -18,7 +18,8 @@ def serve(app: Any, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
     Raises:
         RuntimeError: the application did not start.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
     started = threading.Event()

@@ -91,6 +91,20 @@ def test_a_narrower_grant_narrows_the_subject_token_that_is_out_already(
     assert refusal(server.exchange(subject_token, scope=TRANSFER)) == (400, "invalid_scope")
 
 
+def test_a_narrower_grant_ends_what_the_agent_has_of_the_wider_one_and_a_wider_one_does_not(
+    server: AuthServer, customer: str
+) -> None:
+    tokens = server.sign_on(customer, allow=f"{BALANCE} {TRANSFER}")
+    narrowed = server.exchange(tokens.token_for(AGENT), scope=TRANSFER).json()["access_token"]
+    page = tokens.browser.open("/authorize", AuthorizationRequest(prompt="consent").query)
+    decide(tokens.browser, page, {f"allow:{BALANCE}"})
+    assert server.agent.introspect(narrowed) == {"active": False}
+    kept = server.exchange(tokens.token_for(AGENT)).json()["access_token"]
+    page = tokens.browser.open("/authorize", AuthorizationRequest(prompt="consent").query)
+    decide(tokens.browser, page, page.form.choices)
+    assert server.agent.introspect(kept)["active"]
+
+
 def test_a_wider_grant_does_not_widen_the_subject_token_that_is_out_already(
     server: AuthServer, customer: str
 ) -> None:

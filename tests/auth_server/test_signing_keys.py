@@ -140,3 +140,16 @@ def test_the_command_names_a_setting_that_is_wrong() -> None:
     assert done.returncode == 2
     assert "issuer" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_command_makes_no_key_where_no_server_has_one(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "auth_server", "rotate-key"],
+        env=os.environ | {"DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"there is no key in {tmp_path / 'keys'}" in done.stderr
+    assert not (tmp_path / "keys").exists()

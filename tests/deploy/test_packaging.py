@@ -33,6 +33,13 @@ def test_every_pin_has_a_hash_and_no_lock_names_an_index_or_a_path(lock: Path) -
     assert not re.search(r"://|--(extra-)?index-url|--find-links|(^|\s)/", text)
 
 
+def test_whoever_waits_for_a_service_waits_longer_than_that_service_waits_for_the_next() -> None:
+    gateway = importlib.import_module("gateway.settings").Settings()
+    chatbot = importlib.import_module("chatbot.settings").Settings()
+    assert gateway.upstream_connect_timeout_seconds < gateway.upstream_read_timeout_seconds
+    assert gateway.upstream_read_timeout_seconds < chatbot.gateway_timeout_seconds
+
+
 def test_the_images_differ_in_nothing_but_the_service() -> None:
     shapes = {}
     for port, service in enumerate(SERVICES, start=8501):
@@ -52,7 +59,7 @@ def test_no_image_needs_a_dockerfile_frontend_from_the_network() -> None:
 def test_compose_and_the_demo_tell_a_service_the_same_and_only_what_it_reads(service: str) -> None:
     services = yaml.safe_load((_REPOSITORY / "compose.yaml").read_text())["services"]
     compose = services[service]["environment"]
-    of_the_server = {"NO_PROXY", "UVICORN_HTTP"}
+    of_the_server = {"NO_PROXY"}
     optional = of_the_server | {"DATABASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"}
     demo = settings({name: 8501 + offset for offset, name in enumerate(SERVICES)})[service]
     assert set(compose) - optional == set(demo)

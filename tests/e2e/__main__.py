@@ -5,17 +5,18 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from rich.console import Console
 
+from tests.e2e.evidence import printable
 from tests.e2e.reports.document import document
 from tests.e2e.reports.terminal import print_list, print_summary, progress_bar
-from tests.e2e.reports.written import write_reports
+from tests.e2e.reports.written import remove_reports, write_reports
 from tests.e2e.rules import Rule
 from tests.e2e.runner import Run, run, selected
 from tests.e2e.target import live_target
-from tests.e2e.target_file import TargetFile, read_target_file
+from tests.e2e.target_file import TargetFile, is_on_this_machine
+from tests.e2e.target_reading import read_target_file
 from tests.e2e.verdict import UnsoundRun
 
 _ELSEWHERE_PER_SECOND = 20.0
@@ -37,11 +38,20 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     try:
         return _judge(options, console, environment)
     except UnsoundRun as unsound:
-        sys.stderr.write(f"conformance: {unsound}\n")
-        return 2
+        return _nothing_said(options, str(unsound))
+    except Exception as fault:  # noqa: BLE001 - whatever a target or a file brings about, it is no verdict
+        return _nothing_said(options, f"the suite itself broke: {fault!r}")
     except KeyboardInterrupt:
         sys.stderr.write("conformance: interrupted; nothing was judged\n")
         return 130
+
+
+def _nothing_said(options: argparse.Namespace, reason: str) -> int:
+    """Say why there is no verdict, and leave none from before in the place of the report."""
+    sys.stderr.write(f"conformance: {printable(reason)}\n")
+    if options.report:
+        remove_reports(options.report)
+    return 2
 
 
 def _judge(options: argparse.Namespace, console: Console, environment: Mapping[str, str]) -> int:
@@ -63,9 +73,7 @@ def _run(file: TargetFile, chosen: list[Rule], environment: Mapping[str, str]) -
 
 
 def _at_bounded_rate(file: TargetFile, rate: float | None) -> TargetFile:
-    addresses = [section for section in (file.authorization_server, file.resource) if section]
-    hosts = {urlsplit(getattr(one, "issuer", None) or getattr(one, "url", "")).hostname for one in addresses}
-    default = None if hosts <= {"localhost", "127.0.0.1", "::1"} else _ELSEWHERE_PER_SECOND
+    default = None if is_on_this_machine(file) else _ELSEWHERE_PER_SECOND
     return file.model_copy(update={"requests_per_second": rate or file.requests_per_second or default})
 
 

@@ -1,21 +1,22 @@
 """The authorization server under test, as the checks see it."""
 
 import os
-import subprocess
 import time
 from collections.abc import Mapping
 from typing import Any, Final
 
 from delegation.token_exchange import GRANT_TYPE
+from tests.e2e.app import App, SignedOn
+from tests.e2e.evidence import Fields
 from tests.e2e.minting import Minter
 from tests.e2e.oauth_client import OAuthClient, changed
-from tests.e2e.sign_on import AuthorizationRequest, Browser, response_parameters, sign_on
-from tests.e2e.target_file import ActorTokenFile, SubjectTokenFile, TargetFile, secret
+from tests.e2e.program import token_of
+from tests.e2e.target_file import ActorTokenFile, SubjectTokenFile, TargetFile
+from tests.e2e.target_reading import secret
 from tests.e2e.verdict import Failed, UnsoundRun
-from tests.e2e.wire import Answer, Fields, Wire
+from tests.e2e.wire import Answer, Wire
 
 _RENEW_AFTER_SECONDS: Final = 60.0
-_COMMAND_SECONDS: Final = 60
 OTHER_AGENT: Final = "https://other-agent.example.net"
 """An agent that nobody knows, for tokens that are minted in its name."""
 ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"
@@ -24,7 +25,7 @@ ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"
 class AuthorizationServer:
     """Token requests, and the tokens of the legitimate exchange.
 
-    `clients` are by their names in the target file.
+    `clients` are by their names in the target file; `app` signs customers on.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class AuthorizationServer:
         self._metadata: dict[str, Any] | None = None
         self._held: dict[str, tuple[float, str]] = {}
         self._signed_on: dict[str, SignedOn] = {}
+        self.app = App(file, wire, self, environment)
 
     @property
     def metadata_url(self) -> str:
@@ -73,7 +75,8 @@ class AuthorizationServer:
         address = getattr(self.section, name, None) or self.metadata().get(name)
         if not isinstance(address, str) or not address:
             raise UnsoundRun(
-                f"neither the target file nor the metadata at {self.metadata_url} names the {name}"
+                f"neither the target file nor the metadata at {self.metadata_url} names the {name}; "
+                "a server that has none says so in [not_offered]"
             )
         return address
 
@@ -169,71 +172,10 @@ class AuthorizationServer:
         """Revoke a token as the agent, or as another client (RFC 7009 §2.1)."""
         return self.post("revocation_endpoint", [("token", token)], client or self.agent)
 
-    def sign_on(self, customer: str = "", allow: Fields | None = None) -> "SignedOn":
-        """Sign a customer on in a new browser; `allow` are the boxes to tick at the consent, None all."""
-        section = self._file.sign_on
-        assert section
-        request = self.authorization_request()
-        browser = Browser(self._wire)
-        answer = self.send_authorization_request(browser, request, customer or section.customer, allow)
-        return self.redeem(browser, request, response_parameters(answer))
-
-    def authorization_request(self) -> AuthorizationRequest:
-        """Make the app's authorization request."""
-        section, subject = self._file.sign_on, self._file.subject_token
-        assert section
-        assert subject
-        resources = [one for one in (subject.resource, section.app_resource) if one]
-        if self.section.grants_endpoint or self.section.records_endpoint:
-            resources.append(self.issuer)
-        app = self.clients["app"].client_id
-        return AuthorizationRequest.make(app, section.redirect_uri, section.scope, resources)
-
-    def send_authorization_request(
-        self, browser: Browser, request: AuthorizationRequest, customer: str = "", allow: Fields | None = None
-    ) -> Answer:
-        """Take a customer through the pages; return the redirect to the client."""
-        section = self._file.sign_on
-        assert section
-        password = secret(section.password_env, self._environment, "the customers' password")
-        url = request.url(self.endpoint("authorization_endpoint"))
-        return sign_on(browser, url, request.redirect_uri, customer or section.customer, password, allow)
-
-    def redeem(
-        self, browser: Browser, request: AuthorizationRequest, response: Mapping[str, str]
-    ) -> "SignedOn":
-        """Exchange the code of an authorization response.
-
-        Raises:
-            UnsoundRun: the code is missing or refused.
-        """
-        answer = self.token(self.code_form(request, response), self.clients["app"])
-        if not answer.is_success or "access_token" not in answer.json():
-            raise UnsoundRun(f"sign-on failed: the authorization code was refused with {answer}")
-        return SignedOn(self, browser, answer.json())
-
-    def code_form(
-        self, request: AuthorizationRequest, response: Mapping[str, str], **changes: str | None
-    ) -> list[tuple[str, str]]:
-        """Return the parameters with which the app redeems a code."""
-        section = self._file.sign_on
-        assert section
-        if "code" not in response:
-            raise UnsoundRun(f"sign-on failed: the client got no code but {response.get('error', 'nothing')}")
-        form = [
-            ("grant_type", "authorization_code"),
-            ("code", response["code"]),
-            ("redirect_uri", request.redirect_uri),
-            ("code_verifier", request.code_verifier),
-        ]
-        if section.app_resource:
-            form.append(("resource", section.app_resource))
-        return changed(form, **changes)
-
     def _subject_token(self, section: SubjectTokenFile, scope: str) -> str:
         match section.source:
             case "sign_on":
-                signed_on = self._signed_on.get("customer") or self.sign_on()
+                signed_on = self._signed_on.get("customer") or self.app.sign_on()
                 self._signed_on["customer"] = signed_on
                 return signed_on.token_for(section.resource, scope)
             case "mint":
@@ -257,18 +199,8 @@ class AuthorizationServer:
         if section.source == "environment":
             assert section.token_env
             return secret(section.token_env, self._environment, "a token")
-        try:
-            ran = subprocess.run(
-                section.command,
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=_COMMAND_SECONDS,
-                env=dict(self._environment),
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            raise UnsoundRun(f"{section.command[0]} gave no token: {error}") from error
-        return ran.stdout.strip()
+        field = "subject_token.command" if isinstance(section, SubjectTokenFile) else "actor_token.command"
+        return token_of(field, section.command, self._environment)
 
     def _hold(self, name: str, get: Any) -> str:
         now = time.monotonic()
@@ -277,38 +209,6 @@ class AuthorizationServer:
             token = get()
             self._held[name] = now, token
         return token
-
-
-class SignedOn:
-    """A customer who is signed on: the browser, and what the app has of it."""
-
-    def __init__(self, server: AuthorizationServer, browser: Browser, first: dict[str, Any]) -> None:
-        self._server = server
-        self.browser = browser
-        self.access_token: str = first["access_token"]
-        self.id_token: str = first.get("id_token", "")
-        self.refresh_token: str = first.get("refresh_token", "")
-
-    def token_for(self, resource: str | None, scope: str = "") -> str:
-        """Return an access token for a resource, with a narrower scope if asked.
-
-        Raises:
-            UnsoundRun: it was refused.
-        """
-        answer = self.refresh(resource, scope)
-        if not answer.is_success:
-            raise UnsoundRun(f"sign-on failed: the app was refused a token for {resource}: {answer}")
-        token: str = answer.json()["access_token"]
-        return token
-
-    def refresh(self, resource: str | None, scope: str = "") -> Answer:
-        """Ask for a token for a resource."""
-        form = [("grant_type", "refresh_token"), ("refresh_token", self.refresh_token)]
-        form += [("resource", resource)] if resource else []
-        form += [("scope", scope)] if scope else []
-        answer = self._server.token(form, self._server.clients["app"])
-        self.refresh_token = answer.json().get("refresh_token", self.refresh_token)
-        return answer
 
 
 def issued(answer: Answer, what: str) -> str:

@@ -1,9 +1,12 @@
 """What a check expects of answers. A wrong error code is noted, and does not end the check."""
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
-from tests.e2e.verdict import Failed
+import httpx2
+
+from tests.e2e.verdict import Failed, UnsoundRun
 from tests.e2e.wire import Answer
 
 _REFUSALS: Final = range(400, 500)
@@ -16,8 +19,11 @@ _CHALLENGE_ITEM: Final = re.compile(
 class Expectations:
     """The expectations of one check, and the refusals whose error code was another than the text names."""
 
-    def __init__(self) -> None:
+    def __init__(self, requests: Callable[[], int] = lambda: 0) -> None:
         self.wrong_codes: list[Failed] = []
+        self.first_wrong_request = 0
+        """How many requests the check had made when it met the first wrong code."""
+        self._requests = requests
 
     def refused(
         self,
@@ -40,11 +46,12 @@ class Expectations:
         codes = (error,) if isinstance(error, str) else error
         statuses = (status,) if isinstance(status, int) else status
         wanted = f"{what} to be refused" + (f" as {' or '.join(codes)}" if codes else "")
+        _check_rate(answer)
         if answer.status not in _REFUSALS or "access_token" in answer.json():
             raise Failed(wanted, str(answer))
         if codes and (answer.json().get("error") not in codes or answer.status not in statuses):
             allowed = " or ".join(map(str, statuses))
-            self.wrong_codes.append(Failed(f"{wanted} ({allowed})", str(answer)))
+            self._note(Failed(f"{wanted} ({allowed})", str(answer)))
 
     def denied(self, answer: Answer, what: str, status: int | tuple[int, ...] = 401, error: str = "") -> None:
         """Expect that a protected resource refuses (RFC 6750 §3.1).
@@ -60,10 +67,11 @@ class Expectations:
         """
         statuses = (status,) if isinstance(status, int) else status
         wanted = f"{what} to be refused with {' or '.join(map(str, statuses))} {error}".rstrip()
+        _check_rate(answer)
         if answer.status not in _REFUSALS:
             raise Failed(wanted, str(answer))
         if answer.status not in statuses or (error and challenge(answer).get("error") != error):
-            self.wrong_codes.append(Failed(wanted, str(answer)))
+            self._note(Failed(wanted, str(answer)))
 
     def accepted(self, answer: Answer, what: str) -> None:
         """Expect success.
@@ -81,6 +89,21 @@ class Expectations:
         """
         if not holds:
             raise Failed(f"{what} {expected}", str(actual))
+
+    def _note(self, wrong: Failed) -> None:
+        if not self.wrong_codes:
+            self.first_wrong_request = self._requests()
+        self.wrong_codes.append(wrong)
+
+
+def _check_rate(answer: Answer) -> None:
+    """See that a refusal is not one of every request.
+
+    Raises:
+        UnsoundRun: the target limits how often it is asked.
+    """
+    if answer.status == httpx2.codes.TOO_MANY_REQUESTS:
+        raise UnsoundRun("the target limits the rate of requests (429): ask more slowly, with --rate")
 
 
 def challenge(answer: Answer) -> dict[str, str]:

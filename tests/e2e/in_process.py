@@ -37,7 +37,7 @@ from tests.e2e.jws import KeyPair
 from tests.e2e.key_server import KeyServer
 from tests.e2e.observer import headers_of
 from tests.e2e.target import Target, live_target
-from tests.e2e.target_file import read_target_file
+from tests.e2e.target_reading import read_target_file
 from tests.free_ports import free_ports
 from tests.serving import serve
 

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -11,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.e2e.jws import KeyPair
+from tests.e2e.program import Program
 from tests.e2e.verdict import UnsoundRun
 
 Sign = Callable[[dict[str, Any], dict[str, Any]], str]
@@ -60,31 +60,17 @@ class MintingProgram:
     """A program that mints: started once, a line of JSON in, a line with a token out."""
 
     def __init__(self, command: tuple[str, ...], environment: Mapping[str, str]) -> None:
-        self._command = command
-        try:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=dict(environment),
-                text=True,
-            )
-        except OSError as error:
-            raise UnsoundRun(f"minting.command cannot be started: {error}") from error
+        self._program = Program("minting.command", command, environment)
 
     def __call__(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
         """Ask for a token.
 
         Raises:
-            UnsoundRun: the program has ended, or answers something else.
+            UnsoundRun: the program has ended, is silent, or answers something else.
         """
-        assert self._process.stdin
-        assert self._process.stdout
         try:
-            self._process.stdin.write(json.dumps({"header": header, "claims": claims}) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline().strip()
-        except OSError as error:
+            line = self._program.ask(json.dumps({"header": header, "claims": claims}))
+        except BrokenPipeError as error:
             raise UnsoundRun("minting.command has ended; see what it printed above") from error
         if line.count(".") != 2:
             raise UnsoundRun("minting.command answers no token; see what it printed above")
@@ -92,5 +78,4 @@ class MintingProgram:
 
     def close(self) -> None:
         """End the program."""
-        self._process.terminate()
-        self._process.communicate()
+        self._program.close()

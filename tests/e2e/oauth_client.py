@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from delegation.client_assertion import ASSERTION_TYPE
+from tests.e2e.evidence import Fields
 from tests.e2e.jws import KeyPair
 from tests.e2e.minting import complete
-from tests.e2e.wire import Fields
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from tests.e2e.authorization_server import AuthorizationServer
+from tests.e2e.evidence import Fields
 from tests.e2e.minting import Minter
 from tests.e2e.target_file import OperationFile, TargetFile
-from tests.e2e.wire import Answer, Fields, Wire
+from tests.e2e.wire import Answer, Wire
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 

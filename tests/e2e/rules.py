@@ -92,7 +92,7 @@ class Rule:
 @cache
 def rules() -> dict[str, Rule]:
     """Return every rule by its id, in the order of the sections and numbers."""
-    listed = [_rule(entry) for entry in tomllib.loads(FILE.read_text())["rule"]]
+    listed = [_rule(entry) for entry in tomllib.loads(FILE.read_text(encoding="utf-8"))["rule"]]
     twice = [rule_id for rule_id, count in Counter(rule.id for rule in listed).items() if count > 1]
     if twice:
         raise ValueError(f"{FILE.name} lists {', '.join(twice)} twice")

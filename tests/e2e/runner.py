@@ -11,7 +11,7 @@ from tests.e2e.rules import Rule, rules
 from tests.e2e.target import Target
 from tests.e2e.target_file import TargetFile
 from tests.e2e.verdict import Failed, NotRun, Result, UnsoundRun, Verdict
-from tests.e2e.wire import TransportFault, shortened
+from tests.e2e.wire import TransportFault
 
 Progress = Callable[[Result], None]
 
@@ -45,11 +45,13 @@ class Run:
         return [result for result in self.results if result.expected_failure and not result.broken]
 
     def exit_status(self, *, profile: bool = True) -> int:
-        """Return 2 if the run is unsound, 1 if a rule is broken or an expected failure is stale, else 0.
+        """Return 2 if the run says nothing, 1 if a rule is broken or an expected failure is stale, else 0.
+
+        It says nothing if it is unsound, or if no rule was tried.
 
         A broken SHOULD is reported and does not fail the run; a profile rule does, unless `profile` is off.
         """
-        if self.unsound:
+        if self.unsound or not self.of(Verdict.PASS, Verdict.FAIL, Verdict.WRONG_CODE):
             return 2
         failing = {"MUST", "profile"} if profile else {"MUST"}
         return 1 if self.stale or any(result.rule.kind in failing for result in self.broken) else 0
@@ -79,8 +81,8 @@ def run(target: Target, chosen: Iterable[Rule], progress: Progress = lambda _res
     return Run(target.file, tuple(results), began_at, time.monotonic() - began)
 
 
-def try_rule(target: Target, rule: Rule) -> Result:
-    """Try one rule."""
+def try_rule(target: Target, rule: Rule, *, confirm: bool = True) -> Result:
+    """Try one rule, and see afterwards that the target still serves; `confirm` leaves that out, for speed."""
     reason = _not_applicable(target.file, rule)
     if reason:
         return Result(rule=rule, verdict=Verdict.NOT_APPLICABLE, reason=reason)
@@ -89,15 +91,34 @@ def try_rule(target: Target, rule: Rule) -> Result:
         return Result(rule=rule, verdict=Verdict.NOT_RUN, reason=reason)
     target.begin_check()
     began = time.monotonic()
-    result = _tried(target, rule)
-    return replace(result, seconds=time.monotonic() - began, evidence=tuple(target.wire.evidence))
+    result = _confirmed(target, _tried(target, rule), confirm=confirm)
+    hide = target.wire.discretion.clip
+    return replace(
+        result,
+        expected=hide(result.expected),
+        actual=hide(result.actual),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _confirmed(target: Target, result: Result, *, confirm: bool) -> Result:
+    """See that the target still does what is legitimate, so that its refusals count; keep the evidence."""
+    evidence = tuple(target.wire.evidence)
+    shown = target.expect.first_wrong_request if result.verdict is Verdict.WRONG_CODE else len(evidence)
+    if confirm and result.verdict in {Verdict.PASS, Verdict.WRONG_CODE}:
+        try:
+            target.confirm(result.rule.target)
+        except Exception as fault:  # noqa: BLE001 - as below
+            result = _unsound(result.rule, f"refusals that may have another reason: afterwards, {fault}")
+    return replace(result, evidence=evidence, decisive=max(0, shown - 1))
 
 
 def _tried(target: Target, rule: Rule) -> Result:
     try:
         CHECKS[rule.id](target)
     except NotRun as missing:
-        return Result(rule=rule, verdict=Verdict.NOT_RUN, reason=str(missing))
+        if not target.expect.wrong_codes:
+            return Result(rule=rule, verdict=Verdict.NOT_RUN, reason=str(missing))
     except Failed as failed:
         return Result(rule=rule, verdict=Verdict.FAIL, expected=failed.expected, actual=failed.actual)
     except (TransportFault, UnsoundRun) as fault:
@@ -113,9 +134,7 @@ def _tried(target: Target, rule: Rule) -> Result:
 
 
 def _unsound(rule: Rule, actual: str) -> Result:
-    return Result(
-        rule=rule, verdict=Verdict.FAIL, expected="a usable answer", actual=shortened(actual), unsound=True
-    )
+    return Result(rule=rule, verdict=Verdict.FAIL, expected="a usable answer", actual=actual, unsound=True)
 
 
 def _not_applicable(file: TargetFile, rule: Rule) -> str:

@@ -18,7 +18,7 @@ def serving(listen: str, app: ASGIApp, what: str) -> Iterator[None]:
     """
     host, _, port = listen.rpartition(":")
     try:
-        with serve(app, int(port), host or "127.0.0.1"):
+        with serve(app, int(port), host.strip("[]") or "127.0.0.1"):
             yield
     except (OSError, OverflowError) as error:
         raise UnsoundRun(f"{what} cannot be served at {listen}: {error}") from error

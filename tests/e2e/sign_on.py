@@ -9,9 +9,10 @@ from html.parser import HTMLParser
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
+from tests.e2e.evidence import Fields
 from tests.e2e.oauth_client import changed
 from tests.e2e.verdict import UnsoundRun
-from tests.e2e.wire import Answer, Fields, Wire
+from tests.e2e.wire import Answer, Wire
 
 _MOST_PAGES: Final = 10
 

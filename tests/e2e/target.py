@@ -13,8 +13,9 @@ from tests.e2e.minting import Minter, MintingProgram, Sign, private_key
 from tests.e2e.oauth_client import OAuthClient
 from tests.e2e.observer import serving_backend
 from tests.e2e.resource import Backend, Resource
-from tests.e2e.rules import Need
-from tests.e2e.target_file import TargetFile, secret
+from tests.e2e.rules import Need, Party
+from tests.e2e.target_file import TargetFile, is_on_this_machine
+from tests.e2e.target_reading import secret
 from tests.e2e.verdict import Failed, UnsoundRun
 from tests.e2e.wire import TransportFault, Wire
 
@@ -59,8 +60,8 @@ class Target:
 
     def begin_check(self) -> None:
         """Forget what the check before has seen."""
-        self.expect = Expectations()
         self.wire.forget()
+        self.expect = Expectations(lambda: len(self.wire.evidence))
 
     def lacks(self, need: Need) -> str:
         """Return why the suite was not given this, and how to give it; empty if it was."""
@@ -108,11 +109,19 @@ class Target:
         Raises:
             UnsoundRun: one of them is refused, or gets no usable answer.
         """
+        self.confirm("authorization server")
+        self.confirm("resource")
+
+    def confirm(self, party: Party) -> None:
+        """Make the legitimate request to one party: whoever refuses that has refused nothing for its flaw.
+
+        Raises:
+            UnsoundRun: it is refused, or gets no usable answer.
+        """
         try:
-            if self._authorization_server:
-                answer = self._authorization_server.exchange()
-                issued(answer, "the legitimate exchange")
-            if self._resource and not self.lacks("resource_token"):
+            if party == "authorization server" and self._authorization_server:
+                issued(self._authorization_server.exchange(), "the legitimate exchange")
+            if party == "resource" and self._resource and not self.lacks("resource_token"):
                 answer = self._resource.call(self._resource.read, self._resource.token())
                 self.expect.accepted(answer, "the legitimate call")
         except TransportFault as fault:
@@ -145,6 +154,7 @@ def live_target(
             timeout_seconds=file.timeout_seconds,
             requests_per_second=file.requests_per_second,
             verify=file.verify_tls,
+            by_proxy=not is_on_this_machine(file),
         )
         ending.callback(wire.close)
         minter, key_server = _minter(file, environment, sign, ending)

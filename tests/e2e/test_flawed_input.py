@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import os
 import socket
 import socketserver
 import threading
@@ -19,6 +20,7 @@ from starlette.routing import Route
 
 from tests.e2e.__main__ import main
 from tests.e2e.in_process import TARGET_FILE
+from tests.e2e.program import Program
 from tests.free_ports import free_ports
 from tests.serving import serve
 
@@ -91,7 +93,7 @@ def server(refused: Callable[..., str]) -> Callable[[Answer], str]:
         ('name = "x"\nissuer = "y"', "issuer: Extra inputs are not permitted"),
         (
             'name = "x"\n[authorization_server]\nissuer = "ftp://y"',
-            "authorization_server.issuer: String should match",
+            "authorization_server.issuer: Value error, must be an http",
         ),
         ('name = "x"\n[authorization_server]\nissuer = "http://y"', "clients.agent is missing"),
         ('name = "x"\n[not_offered]\nflying = "no"', "not_offered.flying"),
@@ -214,10 +216,11 @@ def test_a_login_that_fails_is_told(refused: Callable[..., str]) -> None:
 
 def test_programs_that_fail_are_told(refused: Callable[..., str]) -> None:
     command = MINIMAL.replace('source = "environment"', 'source = "command"\ncommand = ["{program}"]')
-    for program in ("false", "/nowhere"):
-        assert f"{program} gave no token" in refused(
-            command.replace("{program}", program).format(url="http://x")
-        )
+    for program, said in (
+        ("false", "false gave no token, and ended with status 1"),
+        ("/nowhere", "be started"),
+    ):
+        assert said in refused(command.replace("{program}", program).format(url="http://x"))
 
 
 def test_reports_that_cannot_be_written_are_told(tmp_path: Path, refused: Callable[..., str]) -> None:
@@ -225,3 +228,45 @@ def test_reports_that_cannot_be_written_are_told(tmp_path: Path, refused: Callab
     command = 'command = ["${PYTHON:-python}", "-m", "tests.stack.minting"]\nsubject_tokens = true'
     text = TARGET_FILE.read_text().replace(command, 'key_env = "AGENT_KEY"\naccess_tokens = false')
     assert "cannot be written" in refused(text, "--only", "TX-02", "--report", str(tmp_path / "taken"))
+
+
+def test_an_address_with_a_password_or_of_no_form_is_told(refused: Callable[..., str]) -> None:
+    assert "no user name and password" in refused(MINIMAL.format(url="http://joe:secret@x"))
+    assert "authorization_server.issuer" in refused(MINIMAL.format(url="http://[x"))
+
+
+def test_a_proxy_that_is_none_is_told(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "foo://bar")
+    assert "proxy" in refused(MINIMAL.format(url="http://id.example.invalid"))
+
+
+def test_a_server_that_refuses_everything_after_the_first_exchange_passes_nothing(
+    server: Callable[[Answer], str], tmp_path: Path
+) -> None:
+    answers = itertools.chain(
+        [JSONResponse({"access_token": "t", "token_type": "Bearer", "issued_token_type": "x"})],
+        itertools.repeat(JSONResponse({"error": "invalid_request"}, 400)),
+    )
+    server(lambda _: next(answers))
+
+
+def test_a_server_that_limits_the_rate_is_told(
+    server: Callable[[Answer], str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    token = {"access_token": "t", "token_type": "Bearer", "issued_token_type": "x"}
+    answers = itertools.chain([JSONResponse(token)], itertools.repeat(JSONResponse({}, 429)))
+    server(lambda _: next(answers))
+
+
+def test_a_run_in_which_nothing_can_be_tried_is_no_pass(
+    refused: Callable[..., str], environment: dict[str, str]
+) -> None:
+    text = TARGET_FILE.read_text()
+    without = text[: text.index("[minting]")] + text[text.index("[not_offered]") :]
+    refused(without, "--only", "RS-49")
+
+
+def test_a_minting_program_that_says_nothing_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = Program("minting.command", ("sleep", "1000"), {"PATH": os.environ["PATH"]})
+    assert program.ask("{}", seconds=0.1) == ""
+    assert program.close() != 0

@@ -11,7 +11,7 @@ import pytest
 from docs.conformance.summary import rows
 from tests.e2e.reports import document
 from tests.e2e.rules import rules
-from tests.e2e.target_file import read_target_file
+from tests.e2e.target_reading import read_target_file
 
 FOLDER = Path(__file__).parents[2] / "docs" / "conformance"
 PRODUCTS = sorted(path.parent for path in FOLDER.glob("*/target.toml"))

@@ -8,7 +8,8 @@ import pytest
 
 from tests.e2e import target_file
 from tests.e2e.rules import Feature, rules
-from tests.e2e.target_file import Section, read_target_file
+from tests.e2e.target_file import Section
+from tests.e2e.target_reading import read_target_file
 
 PAGE = (Path(__file__).parents[2] / "docs" / "conformance.md").read_text()
 EXAMPLES = re.findall(r"^```toml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from tests.e2e.evidence import Evidence
 from tests.e2e.rules import Rule
-from tests.e2e.wire import Evidence
 
 
 class Verdict(StrEnum):
@@ -52,6 +52,8 @@ class Result:
     reason: str = ""
     seconds: float = 0.0
     evidence: tuple[Evidence, ...] = field(default=(), repr=False)
+    decisive: int = 0
+    """Which of the evidence it was that decided, counted from 0."""
     unsound: bool = False
     expected_failure: str = ""
     """Why the target file says that this rule fails; empty if it does not."""

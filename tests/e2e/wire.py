@@ -1,43 +1,22 @@
 """HTTP as the suite speaks it: bounded in time, size and rate, no redirect followed, every exchange kept."""
 
 import json
-import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import unquote_plus, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx2
 
-Fields = Sequence[tuple[str, str]]
+from tests.e2e.evidence import FORM, Discretion, Evidence, Fields, shortened
 
-FORM: Final = "application/x-www-form-urlencoded"
 _MAX_BYTES: Final = 1024 * 1024
-_SHOWN_CHARACTERS: Final = 800
-_JWT: Final = re.compile(r"(eyJ[\w-]{6})[\w-]*\.[\w-]+(\.[\w-]*)?")
-_SECRET: Final = (
-    "access_token|actor_token|client_assertion|client_secret|code|code_verifier|csrf|id_token|id_token_hint|"
-    "password|refresh_token|subject_token|token"
-)
-_SECRET_PARAMETER: Final = re.compile(rf"(?<![\w-])({_SECRET})=([^&\s]{{0,8}})[^&\s]*")
-_SECRET_MEMBER: Final = re.compile(rf'"({_SECRET})"\s*:\s*"([^"]{{0,8}})[^"]*"')
-_SECRET_PART: Final = re.compile(rf'name="({_SECRET})"(\r?\n){{2}}([^\r\n]{{0,8}})[^\r\n]*')
-_BEARER: Final = re.compile(r"(?i)\b(bearer) ([\w.~+/-]{8})[\w.~+/=-]+")
-_SECRET_HEADERS: Final = frozenset({"cookie", "set-cookie"})
 
 
 class TransportFault(Exception):
     """No usable HTTP answer: nobody there, silence, an answer without end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One request and its answer as a report shows them: tokens shortened, secrets left out."""
-
-    request: str
-    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +61,7 @@ class Wire:
         timeout_seconds: float = 10.0,
         requests_per_second: float | None = None,
         verify: bool = True,
+        by_proxy: bool = True,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._timeout_seconds = timeout_seconds
@@ -89,6 +69,8 @@ class Wire:
         self._next_at = 0.0
         self._sleep = sleep
         self._verify = verify
+        self._by_proxy = by_proxy
+        self.discretion = Discretion()
         self._http = self._client()
         self.evidence: list[Evidence] = []
 
@@ -107,7 +89,7 @@ class Wire:
     def post_form(self, url: str, form: Fields, headers: Fields = ()) -> Answer:
         """Send a form."""
         fields = [("Content-Type", FORM), *headers]
-        return self.send("POST", url, fields, urlencode(form).encode())
+        return self.send("POST", url, fields, urlencode(form, errors="replace").encode())
 
     def send(self, method: str, url: str, headers: Fields = (), body: bytes | None = None) -> Answer:
         """Send a request and return its answer, whatever its status.
@@ -116,25 +98,44 @@ class Wire:
             TransportFault: no whole HTTP answer of bearable size came in time.
         """
         self._wait_for_turn()
-        shown = _shown_request(method, url, headers, body)
+        self.discretion.learn(headers, body or b"")
+        shown = self.discretion.request(method, url, headers, body or b"")
         try:
             answer = self._send(method, url, headers, body)
         except TransportFault as fault:
-            self.evidence.append(Evidence(shown, f"no answer: {fault}"))
+            self.evidence.append(Evidence(shown, f"no answer: {self.discretion.hide(str(fault))}"))
             raise
-        self.evidence.append(Evidence(shown, _shown_answer(answer)))
+        received = answer.headers.multi_items()
+        self.discretion.learn(received, b"", answer.body)
+        self.evidence.append(Evidence(shown, self.discretion.answer(answer.status, received, answer.text)))
         return answer
 
     def _client(self) -> httpx2.Client:
-        return httpx2.Client(timeout=self._timeout_seconds, verify=self._verify, follow_redirects=False)
+        """Make a client. What is on this machine is asked directly, whatever proxy the environment names.
+
+        Raises:
+            UnsoundRun: the environment names a proxy or certificates that cannot be used.
+        """
+        try:
+            return httpx2.Client(
+                timeout=self._timeout_seconds,
+                verify=self._verify,
+                follow_redirects=False,
+                trust_env=self._by_proxy,
+            )
+        except (ValueError, ImportError, OSError, httpx2.InvalidURL) as error:
+            raise TransportFault(
+                f"the environment's proxy or certificates cannot be used: {error}"
+            ) from error
 
     def _send(self, method: str, url: str, headers: Fields, body: bytes | None) -> Answer:
         # httpx2's own timeout is for each read: a server that drips would hold the whole run up.
         late = threading.Event()
         alarm = threading.Timer(self._timeout_seconds, self._give_up, [late])
         alarm.start()
-        where = urlsplit(url)._replace(query="", fragment="").geturl()
+        where = url.partition("?")[0]
         try:
+            urlsplit(url)
             return self._exchange(method, url, headers, body)
         except httpx2.TimeoutException as error:
             raise TransportFault(f"{where} did not answer in {self._timeout_seconds:g} s") from error
@@ -167,51 +168,3 @@ class Wire:
         if now < self._next_at:
             self._sleep(self._next_at - now)
         self._next_at = max(now, self._next_at) + self._interval
-
-
-def shortened(text: str) -> str:
-    """Return a text without any whole token or other secret in it."""
-    text = _JWT.sub(r"\1…", text)
-    text = _SECRET_PARAMETER.sub(lambda m: f"{m[1]}={_beginning(m[2])}", text)
-    text = _SECRET_MEMBER.sub(lambda m: f'"{m[1]}":"{_beginning(m[2])}"', text)
-    text = _SECRET_PART.sub(lambda m: f'name="{m[1]}"{m[2] * 2}{_beginning(m[3])}', text)
-    return _BEARER.sub(lambda m: f"{m[1]} {_beginning(m[2])}", text)
-
-
-def _beginning(value: str) -> str:
-    """Return what may be shown of a secret: the beginning of a token, and nothing of what is short."""
-    return f"{value}…" if value.startswith("eyJ") else "…"
-
-
-def _clipped(text: str) -> str:
-    text = shortened(text)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}… ({len(text)} characters)"
-
-
-def _shown_headers(headers: Fields) -> list[str]:
-    return [
-        f"{name}: {'…' if name.lower() in _SECRET_HEADERS else _clipped(_without_basic(value))}"
-        for name, value in headers
-    ]
-
-
-def _without_basic(value: str) -> str:
-    return "Basic …" if value.lower().startswith("basic ") else value
-
-
-def _shown_request(method: str, url: str, headers: Fields, body: bytes | None) -> str:
-    lines = [f"{method} {_clipped(url)}", *_shown_headers(headers)]
-    if body:
-        is_form = any(value == FORM for _, value in headers)
-        lines += ["", _clipped(_readable(body) if is_form else body.decode(errors="replace"))]
-    return "\n".join(lines)
-
-
-def _readable(form: bytes) -> str:
-    """Return a form a parameter a line, decoded; shortened before, as long as each value ends at its `&`."""
-    return "\n&".join(map(unquote_plus, shortened(form.decode(errors="replace")).split("&")))
-
-
-def _shown_answer(answer: Answer) -> str:
-    shown = [(n, v) for n, v in answer.headers.multi_items() if n.lower() not in {"date", "server"}]
-    return "\n".join([str(answer.status), *_shown_headers(shown), "", _clipped(answer.text)]).rstrip()

@@ -123,6 +123,11 @@ def test_a_token_that_is_not_good_is_answered_401_invalid_token_and_goes_no_furt
     assert token not in json.dumps(record) + answer.text
 
 
+def test_52_an_unsigned_token_is_refused_for_its_algorithm(issuer: TestIssuer, client: httpx2.Client) -> None:
+    answer = client.get(PATH, headers=bearer(unsigned(issuer)))
+    assert "signature algorithm is not accepted" in answer.json()["detail"]
+
+
 def test_54_a_key_that_the_token_brings_or_points_to_is_never_fetched_or_used(
     issuer: TestIssuer, client: httpx2.Client, resource: RecordingResource
 ) -> None:

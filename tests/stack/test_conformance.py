@@ -10,7 +10,7 @@ from tests.e2e.in_process import TARGET_FILE
 from tests.e2e.rules import Rule, rules
 from tests.e2e.runner import try_rule
 from tests.e2e.target import Target, live_target
-from tests.e2e.target_file import read_target_file
+from tests.e2e.target_reading import read_target_file
 from tests.e2e.verdict import Verdict
 from tests.stack.agent_registry import switch_agent
 from tests.stack.conformance import environment_of

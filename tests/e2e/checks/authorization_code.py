@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tests.e2e.authorization_server import SignedOn
+from tests.e2e.app import SignedOn
 from tests.e2e.check import check
 from tests.e2e.sign_on import AuthorizationRequest, Browser, response_parameters
 from tests.e2e.target import Target
@@ -47,11 +47,11 @@ def a_second_use_of_a_code_ends_what_the_first_one_gave(target: Target) -> None:
 
 def _redeemed(target: Target) -> tuple[AuthorizationRequest, Mapping[str, str], SignedOn]:
     server, browser = target.authorization_server, Browser(target.wire)
-    request = server.authorization_request()
-    response = response_parameters(server.send_authorization_request(browser, request))
-    return request, response, server.redeem(browser, request, response)
+    request = server.app.authorization_request()
+    response = response_parameters(server.app.send_authorization_request(browser, request))
+    return request, response, server.app.redeem(browser, request, response)
 
 
 def _again(target: Target, request: AuthorizationRequest, response: Mapping[str, str]) -> Answer:
     server = target.authorization_server
-    return server.token(server.code_form(request, response), server.clients["app"])
+    return server.token(server.app.code_form(request, response), server.clients["app"])

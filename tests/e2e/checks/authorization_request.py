@@ -23,30 +23,30 @@ def redirect_uri_and_code_verifier_are_enforced(target: Target) -> None:
     code_verifier (the downgrade of RFC 9700 §4.8), if the server gives one.
     """
     server, expect = target.authorization_server, target.expect
-    request = server.authorization_request()
+    request = server.app.authorization_request()
     for what, uri in almost(request.redirect_uri).items():
-        led = led_to(target, server.authorization_request().changed(redirect_uri=uri))
+        led = led_to(target, server.app.authorization_request().changed(redirect_uri=uri))
         strays = leads_to(led, uri) or (yields_code(led) and not leads_to(led, request.redirect_uri))
         if strays:
             raise Failed(f"a redirect URI {what} never to be redirected to", f"a redirect to {uri}")
     wrong = f"{request.redirect_uri}/other"
-    answer = _redeemed(target, server.authorization_request(), code_verifier=_WRONG_VERIFIER)
+    answer = _redeemed(target, server.app.authorization_request(), code_verifier=_WRONG_VERIFIER)
     expect.refused(answer, "a code with a wrong code_verifier", "invalid_grant")
-    answer = _redeemed(target, server.authorization_request(), code_verifier=None)
+    answer = _redeemed(target, server.app.authorization_request(), code_verifier=None)
     expect.refused(answer, "a code without code_verifier", ("invalid_grant", "invalid_request"))
-    answer = _redeemed(target, server.authorization_request(), redirect_uri=wrong)
+    answer = _redeemed(target, server.app.authorization_request(), redirect_uri=wrong)
     expect.refused(answer, "a code with another redirect_uri than it was sent to", "invalid_grant")
     without = request.changed(code_challenge=None, code_challenge_method=None)
     response = dict(parse_qsl(urlsplit(led_to(target, without)).query))
     if "code" in response:
-        answer = server.token(server.code_form(without, response), server.clients["app"])
+        answer = server.token(server.app.code_form(without, response), server.clients["app"])
         expect.refused(answer, "a code_verifier where no code_challenge was sent")
 
 
 def _redeemed(target: Target, request: AuthorizationRequest, **changes: str | None) -> Answer:
     server = target.authorization_server
-    response = response_parameters(server.send_authorization_request(Browser(target.wire), request))
-    return server.token(server.code_form(request, response, **changes), server.clients["app"])
+    response = response_parameters(server.app.send_authorization_request(Browser(target.wire), request))
+    return server.token(server.app.code_form(request, response, **changes), server.clients["app"])
 
 
 @check("AS-85")
@@ -56,13 +56,13 @@ def pkce_is_required(target: Target) -> None:
     None may yield a code; with which error it is refused, and when, is left open.
     """
     server = target.authorization_server
-    server.sign_on()
+    server.app.sign_on()
     for what, method, challenged in (
         ("without code_challenge", None, False),
         ("with the method plain", "plain", True),
         ("without code_challenge_method", None, True),
     ):
-        request = server.authorization_request()
+        request = server.app.authorization_request()
         challenge = request.code_verifier if challenged else None
         request = request.changed(code_challenge=challenge, code_challenge_method=method)
         if yields_code(led_to(target, request)):

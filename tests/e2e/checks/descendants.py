@@ -4,7 +4,7 @@ import time
 from typing import Any, Final
 from urllib.parse import quote
 
-from tests.e2e.authorization_server import SignedOn
+from tests.e2e.app import SignedOn
 from tests.e2e.check import check
 from tests.e2e.checks.revocation import is_active
 from tests.e2e.checks.subject_token import sign_out
@@ -45,7 +45,7 @@ def _delegated(target: Target, customer: str) -> tuple[SignedOn, str, str]:
     """Sign on and delegate; return the sign-on, the subject token and the delegation token."""
     server, subject = target.authorization_server, target.file.subject_token
     assert subject
-    signed_on = server.sign_on(customer)
+    signed_on = server.app.sign_on(customer)
     subject_token = signed_on.token_for(subject.resource, subject.scope)
     answer = server.exchange(subject_token=subject_token)
     if not answer.is_success:

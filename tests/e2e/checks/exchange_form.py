@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 
 from delegation.token_exchange import GRANT_TYPE
 from tests.e2e.check import check
+from tests.e2e.evidence import Fields
 from tests.e2e.target import Target
 from tests.e2e.verdict import Failed
-from tests.e2e.wire import Answer, Fields
+from tests.e2e.wire import Answer
 
 _BOUNDARY: Final = "conformance-suite-boundary"
 _FORM: Final = "application/x-www-form-urlencoded"

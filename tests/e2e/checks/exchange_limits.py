@@ -30,7 +30,7 @@ def inputs_stay_valid(target: Target) -> None:
     tokens = {"subject_token": server.subject_token()}
     subject, scope = target.file.subject_token, server.exchange_section.scope
     if subject and subject.source == "sign_on":
-        tokens["subject_token"] = server.sign_on().token_for(subject.resource, scope)
+        tokens["subject_token"] = server.app.sign_on().token_for(subject.resource, scope)
     if target.file.actor_token:
         tokens["actor_token"] = server.actor_token()
     expect.accepted(server.exchange(**tokens), "the first exchange")

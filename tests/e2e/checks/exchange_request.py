@@ -83,7 +83,7 @@ def tokens_are_of_the_type_declared(target: Target) -> None:
             expect.refused(answer, f"a {name} declared as {wrong}", "invalid_request")
     subject = target.file.subject_token
     if target.file.sign_on and subject and subject.type == ACCESS_TOKEN_TYPE:
-        id_token = server.sign_on().id_token
+        id_token = server.app.sign_on().id_token
         if id_token:
             answer = server.exchange(subject_token=id_token)
             expect.refused(answer, "an ID token declared as an access token", "invalid_request")

@@ -38,7 +38,7 @@ def led_to(target: Target, request: AuthorizationRequest) -> str:
     if redirect_target(page) or not _asks_for_a_password(page):
         return redirect_target(page)
     try:
-        return redirect_target(server.send_authorization_request(_WaryBrowser(target.wire), request))
+        return redirect_target(server.app.send_authorization_request(_WaryBrowser(target.wire), request))
     except UnsoundRun:
         return ""
 

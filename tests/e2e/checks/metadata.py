@@ -25,10 +25,10 @@ def the_server_says_who_it_is(target: Target) -> None:
         what = f"issuer of the metadata at {address}"
         expect.that(what, f"to be {server.issuer}", issuer, holds=issuer == server.issuer)
     if any(_sends_iss(answer) for answer in found.values()) and target.file.sign_on:
-        request = server.authorization_request()
-        answer = server.send_authorization_request(Browser(target.wire), request)
+        request = server.app.authorization_request()
+        answer = server.app.send_authorization_request(Browser(target.wire), request)
         _names_the_issuer(target, answer, "the authorization response")
-        silent = server.authorization_request().changed(prompt="none")
+        silent = server.app.authorization_request().changed(prompt="none")
         answer = Browser(target.wire).get(silent.url(server.endpoint("authorization_endpoint")))
         if _is_response(answer, silent):
             _names_the_issuer(target, answer, "the authorization error response")

@@ -16,7 +16,7 @@ def id_tokens_are_no_access_tokens(target: Target) -> None:
     """Send a real ID token where a customer can be signed on, and minted ones, one for this very resource."""
     resource = target.resource
     if target.file.authorization_server and not target.lacks("sign_on"):
-        id_token = target.authorization_server.sign_on().id_token
+        id_token = target.authorization_server.app.sign_on().id_token
         if id_token:
             _send(target, id_token, "an ID token")
     if not target.lacks("resource_minting"):

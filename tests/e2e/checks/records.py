@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from tests.e2e.authorization_server import SignedOn
+from tests.e2e.app import SignedOn
 from tests.e2e.check import check
 from tests.e2e.jws import claims_of
 from tests.e2e.target import Target
@@ -30,7 +30,7 @@ def permit_and_deny_are_recorded(target: Target) -> None:
     withheld = server.exchange_section.withheld_scope
     if not server.section.records_endpoint:
         raise NotRun("It takes the address where a customer reads records: records_endpoint.")
-    signed_on = server.sign_on()
+    signed_on = server.app.sign_on()
     subject_token = signed_on.token_for(subject.resource, subject.scope)
     wrong = {"scope": withheld} if withheld else {"actor_token": "garbled"}
     customer = claims_of(subject_token).get("sub", sign_on.customer)

@@ -3,7 +3,8 @@
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from tests.e2e.authorization_server import OTHER_AGENT, SignedOn
+from tests.e2e.app import SignedOn
+from tests.e2e.authorization_server import OTHER_AGENT
 from tests.e2e.check import check
 from tests.e2e.checks.minted_tokens import require_sound_minting
 from tests.e2e.jws import claims_of
@@ -51,7 +52,7 @@ def _made_for_the_resource(target: Target) -> dict[str, str]:
     if issued_for != (_audience(server.subject_token()) or subject.resource):
         tokens["a delegation token as subject token"] = delegation_token
     if section and section.app_resource and section.app_resource != subject.resource:
-        tokens["the app's own token as subject token"] = server.sign_on().access_token
+        tokens["the app's own token as subject token"] = server.app.sign_on().access_token
     return tokens
 
 
@@ -86,7 +87,7 @@ def sign_out_ends_the_subject_token(target: Target) -> None:
     server = target.authorization_server
     section = target.file.subject_token
     assert section
-    signed_on = server.sign_on()
+    signed_on = server.app.sign_on()
     if not signed_on.id_token:
         raise NotRun("It takes an ID token to sign out with: openid in sign_on.scope.")
     token = signed_on.token_for(section.resource, section.scope)

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from tests.e2e.authorization_server import SignedOn, issued
+from tests.e2e.app import SignedOn
+from tests.e2e.authorization_server import issued
 from tests.e2e.check import check
 from tests.e2e.sign_on import Browser, response_parameters
 from tests.e2e.target import Target
@@ -44,12 +45,12 @@ def answers_with_tokens_are_not_stored(target: Target) -> None:
 def _a_sign_on(target: Target) -> None:
     server, subject = target.authorization_server, target.file.subject_token
     assert subject
-    request, browser = server.authorization_request(), Browser(target.wire)
-    response = response_parameters(server.send_authorization_request(browser, request))
-    answer = server.token(server.code_form(request, response), server.clients["app"])
+    request, browser = server.app.authorization_request(), Browser(target.wire)
+    response = response_parameters(server.app.send_authorization_request(browser, request))
+    answer = server.token(server.app.code_form(request, response), server.clients["app"])
     _is_no_store(target, answer, "an authorization code")
     if answer.json().get("refresh_token"):
-        signed_on = SignedOn(server, browser, answer.json())
+        signed_on = SignedOn(server.app, browser, answer.json())
         _is_no_store(target, signed_on.refresh(subject.resource, subject.scope), "a refresh token")
 
 

@@ -11,7 +11,9 @@ def junit(report: dict[str, Any]) -> str:
 
     Rules that were not tried are skipped with their reason, and so are failures that the target file expects.
     """
-    root = ElementTree.Element("testsuites", name=report["target"]["name"], time=str(report["seconds"]))
+    root = ElementTree.Element(
+        "testsuites", name=_printable(report["target"]["name"]), time=str(report["seconds"])
+    )
     for letters, title in SECTIONS.items():
         results = [one for one in report["results"] if one["id"].startswith(letters)]
         if results:
@@ -27,24 +29,27 @@ def _suite(suite: ElementTree.Element, results: list[dict[str, Any]], began_at: 
             suite, "testcase", classname=one["id"], name=name, time=str(one["seconds"])
         )
         skipped = one["reason"] or (one["expected_failure"] if one["actual"] else "")
-        if skipped:
+        if one["expected_failure"] and not one["actual"]:
+            message = "the target file says that this fails, and it does not"
+            ElementTree.SubElement(case, "failure", type="stale", message=message)
+        elif skipped:
             ElementTree.SubElement(case, "skipped", message=_printable(skipped))
         elif one["actual"]:
             message = f"expected {one['expected']}; got {one['actual']}"
             kind = "error" if one["unsound"] else "failure"
             told = ElementTree.SubElement(case, kind, type=one["verdict"], message=_printable(message))
-            told.text = _printable(f"{one['source']}\n{one['mend']}\n\n{_last(one)}")
+            told.text = _printable(f"{one['source']}\n{one['mend']}\n\n{_decisive(one)}")
     suite.set("tests", str(len(suite)))
     suite.set("timestamp", began_at.removesuffix("+00:00"))
     for kind, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
         suite.set(attribute, str(len(suite.findall(f"testcase/{kind}"))))
 
 
-def _last(one: dict[str, Any]) -> str:
+def _decisive(one: dict[str, Any]) -> str:
     if not one["evidence"]:
         return ""
-    last = one["evidence"][-1]
-    return f"{last['request']}\n\n{last['answer']}"
+    pair = one["evidence"][one["decisive"]]
+    return f"{pair['request']}\n\n{pair['answer']}"
 
 
 def _printable(text: str) -> str:

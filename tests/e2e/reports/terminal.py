@@ -70,6 +70,9 @@ def print_summary(console: Console, report: dict[str, Any], written: Sequence[Pa
         )
         console.print(f"{name + ':':9}{told}")
     console.print(f"[bold]{escape(report['target']['name'])}: {report['verdict']}[/] ({report['seconds']} s)")
+    not_run = report["counts"]["spec"]["not run"] + report["counts"]["profile"]["not run"]
+    if not_run:
+        console.print(f"{not_run} rules were not run: nobody vouches for them")
     for path in written:
         console.print(f"wrote {path}")
     console.print(_count_line(report))
@@ -88,7 +91,7 @@ def _print_broken(console: Console, verdict: str, one: dict[str, Any]) -> None:
         if text:
             console.print(f"  {label + ':':10}{escape(text)}")
     if one["evidence"]:
-        last = one["evidence"][-1]
+        last = one["evidence"][one["decisive"]]
         for sign, text in ((">", last["request"]), ("<", last["answer"])):
             for line in text.splitlines():
                 console.print(f"    {sign} {escape(line)}", style="dim")

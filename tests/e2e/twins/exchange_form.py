@@ -8,11 +8,11 @@ from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from delegation.token_exchange import GRANT_TYPE
+from tests.e2e.evidence import Fields
 from tests.e2e.in_process import InProcess
 from tests.e2e.twins.layer import Forward, Request, Response, layer
 from tests.e2e.twins.twin import twin
 from tests.e2e.verdict import Verdict
-from tests.e2e.wire import Fields
 
 _PART = re.compile(rb'name="(?P<name>\w+)"\r\n\r\n(?P<value>.*?)\r\n--', re.DOTALL)
 

@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl, urlencode
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tests.e2e.evidence import Fields
 from tests.e2e.in_process import Wrap
 from tests.e2e.oauth_client import changed
-from tests.e2e.wire import Fields
 
 
 @dataclass(frozen=True, slots=True)
