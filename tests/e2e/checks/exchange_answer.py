@@ -1,5 +1,6 @@
 """What a successful exchange answers, and what the issued token says of its request (RFC 8693 §2.2.1, §4)."""
 
+import re
 from typing import Any, Final
 
 from tests.e2e.authorization_server import issued
@@ -76,7 +77,7 @@ def _scope_of(target: Target, token: str) -> set[str] | None:
 
 
 def _values(scope: Any) -> set[str]:
-    return set(scope.split()) if isinstance(scope, str) else set(map(str, scope))
+    return set(map(str, scope)) if isinstance(scope, list) else set(str(scope).split())
 
 
 @check("TX-15")
@@ -96,7 +97,7 @@ def scope_is_one_string(target: Target) -> None:
         if scope is None:
             continue
         expect.that(f"scope of {where}", "to be a string", scope, holds=isinstance(scope, str))
-        ok = all(name in scope.split(" ") for name in requested if name in scope)
+        ok = all(name in scope.split(" ") for name in requested if name in re.split(r"[\s,;]+", scope))
         expect.that(f"scope of {where}", "to be values separated by spaces", scope, holds=ok)
 
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from delegation.token_exchange import ACCESS_TOKEN_TYPE
 from tests.e2e.check import check
 from tests.e2e.target import Target
+from tests.e2e.verdict import NotRun
 
 _TYPE: Final = "urn:ietf:params:oauth:token-type:"
 ID_TOKEN_TYPE: Final = f"{_TYPE}id_token"
@@ -51,6 +52,8 @@ def a_resource_is_an_absolute_uri_without_fragment(target: Target) -> None:
     RFC 8707 §2 answers them with invalid_target; RFC 8693 §2.2.2 calls an invalid request invalid_request.
     """
     server, expect = target.authorization_server, target.expect
+    if server.exchange_section.target_parameter != "resource":
+        raise NotRun('It takes a server that knows resource: exchange.target_parameter = "resource".')
     absolute = server.exchange_section.target or ""
     if not urlsplit(absolute).hostname:
         absolute = "https://resource.example.com"

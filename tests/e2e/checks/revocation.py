@@ -28,6 +28,8 @@ def only_its_own_client_revokes_a_token(target: Target) -> None:
         what = f"the revocation of the agent's token {what}"
         if was_active and not is_active(target, token):
             raise Failed(f"{what} to leave the token as it is", f"{answer}, and it is not active any more")
+        if answer.is_success and not was_active:
+            raise Failed(f"{what} to be refused", f"{answer}, and nothing shows that it is still active")
         if answer.is_success:
             expect.wrong_codes.append(Failed(f"{what} to be refused", str(answer)))
         else:
