@@ -10,7 +10,7 @@ from banking_app.claims_view import ClaimTable, claim_table
 from banking_app.conversations import Turn
 from banking_app.parties import FLOW, flow_step, party
 
-State = Literal["permit", "deny", "failed", "done", "waiting"]
+State = Literal["permit", "deny", "failed", "done", "spared", "waiting"]
 
 _TOKEN_OF_STEP: Final = {
     1: "ID token",
@@ -20,6 +20,13 @@ _TOKEN_OF_STEP: Final = {
     5: "Delegation token",
     6: "Delegation token",
 }
+
+
+_SPARED: Final = (
+    "Nothing was sent. The assistant still holds a delegation token for this one permission, from a question "
+    "shortly before, and uses it again until it expires."
+)
+"""What step 3 says of an exchange that did not have to happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,7 @@ def hints(turn: Turn) -> tuple[str, ...]:
 
 def _sum(cards: Iterable[StepCard], number: int) -> State:
     states = {card.state for card in cards if card.number == number}
-    order: tuple[State, ...] = ("deny", "failed", "permit", "done")
+    order: tuple[State, ...] = ("deny", "failed", "permit", "done", "spared")
     return next((state for state in order if state in states), "waiting")
 
 
@@ -144,18 +151,19 @@ def _sign_on_card(turn: Turn) -> StepCard:
 
 def _card(step: Step, turn: Turn) -> StepCard:
     flow = flow_step(step.step)
+    spared = step.step == 3 and step.reused
     return StepCard(
         number=step.step,
         title=flow.title,
-        says=flow.says,
+        says=_SPARED if spared else flow.says,
         source=party(step.source),
         target=party(step.target),
-        state=step.decision or ("failed" if step.failed else "done"),
+        state=step.decision or ("failed" if step.failed else "spared" if spared else "done"),
         verdict=_verdict(step),
         reason=step.reason or "",
         facts_title="What came back" if step.step == 6 else "What was asked",
-        facts=_facts(step),
-        tokens=tuple(_tokens(step)),
+        facts=() if spared else _facts(step),
+        tokens=() if spared else tuple(_tokens(step)),
         records=tuple(_record_view(record) for record in records_of(step, turn)),
         lacking=_lacking(step, turn),
         hint=flow.if_refused if step.decision == "deny" else "",
@@ -166,7 +174,8 @@ def _card(step: Step, turn: Turn) -> StepCard:
 def _verdict(step: Step) -> str:
     if step.step == 4 and step.decision == "permit":
         return "Reused" if step.reused else "Issued"
-    undecided = "No answer" if step.failed else "Sent" if step.step == 3 else "No decision"
+    asked = "Not needed" if step.reused else "Sent"
+    undecided = "No answer" if step.failed else asked if step.step == 3 else "No decision"
     return {"permit": "Permitted", "deny": "Refused", None: undecided}[step.decision]
 
 

@@ -107,6 +107,14 @@ def test_refusals_take_the_servers_refusals_in_their_order() -> None:
     assert ids == ["1" * 32, "2" * 32]
 
 
+def test_an_exchange_that_did_not_have_to_happen_says_so_and_shows_no_request() -> None:
+    three = card(hood(turn(step(3, request={"scope": "account:read_balance"}, reused=True))), 3)
+    assert (three.state, three.verdict) == ("spared", "Not needed")
+    assert three.says.startswith("Nothing was sent.")
+    assert three.facts == ()
+    assert three.tokens == ()
+
+
 def test_reused_token_says_that_its_record_is_an_earlier_one() -> None:
     four = card(hood(turn(step(4, token=claims(), reused=True), records=(AUTH_RECORD,))), 4)
     assert (four.verdict, four.records) == ("Reused", ())
