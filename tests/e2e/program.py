@@ -10,7 +10,7 @@ from tests.e2e.verdict import UnsoundRun
 _SECONDS: Final = 60.0
 _LINE_SECONDS: Final = 20.0
 _END_SECONDS: Final = 5.0
-_MOST_BYTES: Final = 64 * 1024
+_MOST_BYTES: Final = 1024 * 1024
 
 
 class Program:
