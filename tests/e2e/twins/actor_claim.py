@@ -18,7 +18,7 @@ _EVERY_ACT: Final = {
     "TX-13": Verdict.FAIL,
     "TX-90": Verdict.FAIL,
     "LC-73": Verdict.NOT_RUN,
-    "LC-74": Verdict.WRONG_CODE,
+    "LC-74": Verdict.FAIL,
     "LC-75": Verdict.NOT_RUN,
     "LC-76": Verdict.NOT_RUN,
 }
