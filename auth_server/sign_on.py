@@ -44,7 +44,7 @@ def sign_on(request: Request, form: Form, context: InContext) -> Response:
     username = fields.get("username", "").strip().lower()[:_MAX_USERNAME]
     wait = _count_try(context, username)
     if wait:
-        message = f"There were too many wrong passwords. Wait {wait} seconds, then try again."
+        message = f"There were too many wrong passwords. Wait {wait} s, then try again."
         response = sign_on_page(context, request, query, None, 429, message, username)
         response.headers["Retry-After"] = str(wait)
         return response

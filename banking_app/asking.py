@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from banking_app.audit import Audit
-from banking_app.chat_client import ChatClient
+from banking_app.chat_client import MAX_QUESTION, ChatClient
 from banking_app.chat_events import ChatError, ChatEvent, Done, Step, Text
 from banking_app.conversations import Conversations, Trouble, Turn
 from banking_app.failures import Failure, PermissionMissing, ServiceDown
@@ -39,7 +39,7 @@ class Assistant:
         """
         trace = start_trace()
         turn = Turn(
-            question=question,
+            question=_shown(question),
             asked_at=self.clock(),
             trace_id=trace.trace_id,
             sign_on=dict(session.id_token_claims),
@@ -117,6 +117,11 @@ def grown(turn: Turn, event: ChatEvent | Failure) -> Turn:
             return turn
         case _:
             assert_never(event)
+
+
+def _shown(question: str) -> str:
+    """Return what is kept of a question: all of one that can be asked."""
+    return question if len(question) <= MAX_QUESTION else f"{question[:MAX_QUESTION]} …"
 
 
 def trouble_of(failure: Failure) -> Trouble:

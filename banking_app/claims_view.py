@@ -65,7 +65,8 @@ def _line(name: str, claims: Mapping[str, Any], seen_at: datetime) -> ClaimLine:
     if name == "exp" and (left := remaining_seconds(claims, seen_at)) is not None:
         issued_at = claims.get("iat")
         life = f"{int(value) - int(issued_at)} s in all, " if _is_time(issued_at) else ""
-        return ClaimLine(name, _as_text(name, value), f"{life}{left} s left at this step")
+        rest = f"{left} s left at this step" if left else "over at this step"
+        return ClaimLine(name, _as_text(name, value), life + rest)
     return ClaimLine(name, _as_text(name, value), _NOTES.get(name, ""))
 
 

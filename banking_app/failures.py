@@ -47,6 +47,18 @@ class PermissionMissing(Failure):
         )
 
 
+class QuestionTooLong(Failure):
+    """The customer asked in more characters than the assistant takes."""
+
+    title = "The question is too long"
+
+    def __init__(self, length: int, allowed: int) -> None:
+        super().__init__(
+            f"A question may have {allowed:,} characters at most; this one has {length:,}.",
+            "The banking app sent it nowhere: this bounds what reaches the model.",
+        )
+
+
 class ServiceDown(Failure):
     """Another service gives no usable answer."""
 

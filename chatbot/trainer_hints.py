@@ -17,8 +17,8 @@ _SERVER_ERROR: Final = 500
 def service_down(service: Service, lack: str) -> str:
     """A service gave no usable answer; `lack` says what it did instead."""
     return (
-        f"The {_NAMES[service]} {lack}. See its log and its /readyz; if it is not running, start it with "
-        f"“docker compose start {service}”. When it is back, ask again: nothing else needs a restart."
+        f"The {_NAMES[service]} {lack}. See its log and its /readyz. If it is not running, start it with "
+        f"“docker compose start {service}”, or all five again with “make demo”. When it is back, ask again."
     )
 
 

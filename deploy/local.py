@@ -108,9 +108,9 @@ def check_running(services: list[ServiceProcess]) -> None:
         CannotRun: one has; with the last lines of its log.
     """
     for service in services:
-        if service.exit_code is not None:
+        if service.end is not None:
             raise CannotRun(
-                f"{service.name} ended with code {service.exit_code}, so all were ended. The last lines of "
+                f"{service.name} {service.end}, so all were ended. The last lines of "
                 f"{service.log}:\n{service.last_lines()}"
             )
 

@@ -1,5 +1,6 @@
 """One service as a child process with a log file."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,15 @@ class ServiceProcess:
         """None while the process runs; negative is the number of the signal that ended it."""
         return self._process.poll()
 
+    @property
+    def end(self) -> str | None:
+        """None while the process runs, else how it ended, e.g. `ended with code 1`."""
+        if self.exit_code is None:
+            return None
+        if self.exit_code < 0:
+            return f"was ended by {signal.Signals(-self.exit_code).name}"
+        return f"ended with code {self.exit_code}"
+
     def unreadiness(self) -> str | None:
         """Return None when the service can do its work, else what it lacks."""
         return unreadiness(self.port)
@@ -39,7 +49,8 @@ class ServiceProcess:
         """Return the end of what this process, not an earlier one, wrote to its log."""
         with self.log.open("rb") as file:
             file.seek(self._log_start)
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-count:])
+            lines = file.read().decode(errors="replace").splitlines()
+        return "\n".join(lines[-count:]) or "(it wrote nothing)"
 
     def terminate(self) -> None:
         """Ask the process to end."""

@@ -5,7 +5,6 @@ from typing import Final
 
 import streamlit as st
 
-from banking_app.chat_client import MAX_QUESTION
 from banking_app.conversations import Turn
 from banking_app.failures import Failure
 from banking_app.own_pages import Page
@@ -31,9 +30,8 @@ def draw(services: Services, who: Customer) -> None:
         _draw_turn(services, turn, expanded=turn is turns[-1])
     live = st.container()
     suggested = _suggestion()
-    typed = st.chat_input(
-        "Ask about your accounts", max_chars=MAX_QUESTION, key="question", submit_mode="disable"
-    )
+    # No max_chars: with it, a text that is too long vanishes without a word. The answer says it instead.
+    typed = st.chat_input("Ask about your accounts", key="question", submit_mode="disable")
     question = suggested or (str(typed).strip() if typed else "")
     if question:
         with live:

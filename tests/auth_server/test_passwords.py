@@ -59,7 +59,7 @@ def test_after_five_wrong_passwords_there_is_a_wait_that_doubles(own_server_on_e
         refused = try_once(own_server_on_each, customer, PASSWORD)
         assert refused.status == 429
         assert refused.response.headers["retry-after"] == str(wait)
-        assert f"Wait {wait} seconds" in refused.text
+        assert f"Wait {wait} s, then" in refused.text
         own_server_on_each.clock.forward(seconds=wait - 0.5)
         assert try_once(own_server_on_each, customer).response.headers["retry-after"] == "1"
         own_server_on_each.clock.forward(seconds=0.5)

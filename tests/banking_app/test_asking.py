@@ -1,20 +1,27 @@
 """One question to the assistant: what is sent, what of the stream is taken, what is kept, how it fails."""
 
 import json
+import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 
 import httpx2
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
+from banking_app.chat_client import ChatClient
+from banking_app.chat_events import ChatEvent, Text
 from banking_app.conversations import MAX_TURNS, Turn
+from banking_app.failures import ServiceDown
 from tests.banking_app.chatbot import AT, balance_answer, claims, step
 from tests.banking_app.conftest import BankingApp, Records, Serve
 from tests.issuer import CUSTOMER
 
 QUESTION = "What is my balance?"
+HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+BEGUN = 'event: text\ndata: {"delta": "So far"}\n\n'
 
 
 class Asker:
@@ -38,6 +45,16 @@ class Asker:
     def kept(self) -> tuple[Turn, ...]:
         """Return what is kept of the customer's conversation."""
         return self.app.services.conversations.of(CUSTOMER).turns
+
+
+@contextmanager
+def silent_after(begin: bytes) -> Iterator[str]:
+    """Yield the address of a server that takes a connection, sends this, and nothing more."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        connection = pool.submit(server.accept)
+        connection.add_done_callback(lambda taken: taken.result()[0].sendall(begin))
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        connection.result()[0].close()
 
 
 @pytest.fixture
@@ -234,6 +251,40 @@ def test_malformed_event_ends_the_answer_and_keeps_what_came_before(
     turn = asker.ask()
     assert turn.answer == "So far so good."
     assert turn.trouble is not None
+
+
+def test_question_that_is_too_long_is_told_with_its_length_and_sent_nowhere(
+    app: BankingApp, asker: Asker, records: Records
+) -> None:
+    records()
+    turn = asker.ask("é" * 2_001)
+    assert turn.trouble is not None
+    assert turn.trouble.title == "The question is too long"
+    assert turn.trouble.detail == "A question may have 2,000 characters at most; this one has 2,001."
+    assert turn.question == "é" * 2_000 + " …"
+    assert app.chatbot.asked == []
+    assert [(record["step"], record["decision"]) for record in records()] == [(2, "deny")]
+
+
+def test_question_as_long_as_allowed_is_asked(app: BankingApp, asker: Asker) -> None:
+    turn = asker.ask("é" * 2_000)
+    assert (turn.trouble, turn.question) == (None, "é" * 2_000)
+    assert app.chatbot.asked[0]["message"] == turn.question
+
+
+@pytest.mark.parametrize(
+    ("begin", "seen"),
+    [("", []), (HEAD, []), (HEAD + BEGUN, [Text(delta="So far")])],
+    ids=["nothing", "only a head", "half an answer"],
+)
+def test_chatbot_that_falls_silent_is_given_up(begin: str, seen: list[ChatEvent]) -> None:
+    came: list[ChatEvent] = []
+    with silent_after(begin.encode()) as url, httpx2.Client(verify=False) as http:
+        chat = ChatClient(url, http, longest_silence_seconds=0.3)
+        with pytest.raises(ServiceDown) as failure:
+            came.extend(chat.ask("a-token", QUESTION))
+    assert came == seen
+    assert "The chatbot was silent for 0.3 seconds." in failure.value.hint
 
 
 def test_event_of_a_kind_that_is_not_known_yet_is_passed_over(app: BankingApp, asker: Asker) -> None:

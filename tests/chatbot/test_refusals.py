@@ -89,6 +89,7 @@ def test_an_authorization_server_that_does_not_know_the_agent_has_refused(world:
     [step] = answer.steps(4)
     assert (step["decision"], step["failed"]) == ("deny", False)
     assert "refused the assistant itself (invalid_client)" in step["hint"]
+    assert "CLIENT_ID and the key at its /jwks.json" in step["hint"]
     assert "Permissions page" not in answer.text + step["hint"]
 
 
@@ -191,7 +192,22 @@ def test_an_answer_that_cannot_be_read_is_told_as_such(world: World, unusable: R
     assert answer.of("error") == []
     [last] = answer.of("step")[-1:]
     assert last["decision"] != "permit"
-    assert "See " in last["hint"] or "see the logs" in last["hint"]
+    told = (
+        "The gateway did not answer" if len(unusable.body) > 1024 * 1024 else "in another shape than agreed"
+    )
+    assert told in last["hint"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_that_only_the_account_api_refuses_is_told_to_the_trainer(world: World, status: int) -> None:
+    document = {"type": PROBLEMS + "unauthorized", "detail": "The token's audience is another."}
+    world.gateway.instead = [JSONResponse(document, status, PERMITTED)] * 2  # a 401 is tried again once
+
+    *_, step = world.ask("What is my balance?").steps(6)
+
+    assert (step["decision"], step["reason"]) == ("deny", "The token's audience is another.")
+    assert "did not take the token that the gateway took" in step["hint"]
+    assert "ISSUER, JWKS_URI and the audience" in step["hint"]
 
 
 def test_the_account_apis_refusal_is_shown_and_told(world: World) -> None:

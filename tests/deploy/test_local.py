@@ -88,7 +88,7 @@ def test_a_service_killed_later_is_named_and_takes_the_others_along(start: Start
     demo.wait_until_ready()
     os.kill(environment_of(base + SERVICES.index("chatbot"))["pid"], signal.SIGKILL)
     assert demo.wait() == 1
-    assert "chatbot ended with code -9" in demo.output
+    assert "chatbot was ended by SIGKILL" in demo.output
     assert not any_listening(base)
 
 

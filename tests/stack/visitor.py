@@ -130,9 +130,10 @@ class Visitor:
     def expect_nothing_cut_off(self) -> None:
         """Fail if a reader would have to scroll sideways."""
         overflow = self.page.evaluate(
-            "[document.documentElement, document.querySelector('[data-testid=stMain]')]"
-            ".filter(part => part).map(part => part.scrollWidth - part.clientWidth)"
+            "[document.documentElement, ...document.querySelectorAll('main, .stMain')]"
+            ".map(part => part.scrollWidth - part.clientWidth)"
         )
+        assert len(overflow) > 1, f"{self.page.url} has no main part"
         assert max(overflow) <= 0, f"{self.page.url} is {max(overflow)} pixels wider than the window"
 
     def _complain(self, url: str, what: str | None) -> None:
@@ -170,7 +171,7 @@ class Answer:
 
     @property
     def states(self) -> list[str]:
-        """Return the state of each of the six steps: permit, deny, failed, done or waiting."""
+        """Return the state of each of the six steps: permit, deny, failed, done, spared or waiting."""
         items = self._message.locator(".strip > li")
         expect(items).to_have_count(_STEPS)
         return [item.get_attribute("class") or "" for item in items.all()]
