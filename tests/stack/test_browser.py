@@ -203,8 +203,14 @@ def test_no_page_shows_a_mistake_or_is_cut_off(
     expect(visitor.page.locator(".transactions").first).to_be_visible()
     expect(visitor.page.locator("canvas, svg.marks").first).to_be_visible()
     look("4-overview")
-    visitor.ask(BALANCE_QUESTION).open_hood()
+    visitor.ask(BALANCE_QUESTION)
+    again = visitor.ask(BALANCE_QUESTION)
+    assert again.states == ["permit", "permit", "spared", "permit", "permit", "permit"]
+    again.open_hood()
     look("5-assistant")
+    visitor.ask("x" * 2_001)
+    assert "2,000 characters at most; this one has 2,001." in visitor.trouble().for_the_customer
+    look("5-assistant-too-long")
     visitor.open("/permissions")
     expect(visitor.page.get_by_role("button", name="Withdraw this permission")).to_be_visible()
     look("6-permissions")
