@@ -51,7 +51,7 @@ class Expectations:
             raise Failed(wanted, str(answer))
         if codes and (answer.json().get("error") not in codes or answer.status not in statuses):
             allowed = " or ".join(map(str, statuses))
-            self._note(Failed(f"{wanted} ({allowed})", str(answer)))
+            self.note(Failed(f"{wanted} ({allowed})", str(answer)))
 
     def denied(self, answer: Answer, what: str, status: int | tuple[int, ...] = 401, error: str = "") -> None:
         """Expect that a protected resource refuses (RFC 6750 §3.1).
@@ -71,7 +71,7 @@ class Expectations:
         if answer.status not in _REFUSALS:
             raise Failed(wanted, str(answer))
         if answer.status not in statuses or (error and challenge(answer).get("error") != error):
-            self._note(Failed(wanted, str(answer)))
+            self.note(Failed(wanted, str(answer)))
 
     def accepted(self, answer: Answer, what: str) -> None:
         """Expect success.
@@ -90,7 +90,8 @@ class Expectations:
         if not holds:
             raise Failed(f"{what} {expected}", str(actual))
 
-    def _note(self, wrong: Failed) -> None:
+    def note(self, wrong: Failed) -> None:
+        """Note a wrong code; the check goes on."""
         if not self.wrong_codes:
             self.first_wrong_request = self._requests()
         self.wrong_codes.append(wrong)

@@ -15,9 +15,10 @@ class ObservedBackend:
     def __init__(self) -> None:
         self._last: list[tuple[str, str]] = []
 
-    def last_headers(self) -> list[tuple[str, str]]:
-        """Return the headers of the last request that arrived, names in lower case."""
-        return self._last
+    def take_headers(self) -> list[tuple[str, str]]:
+        """Return the headers of the last request that arrived, names in lower case, and forget them."""
+        taken, self._last = self._last, []
+        return taken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

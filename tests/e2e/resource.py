@@ -17,8 +17,8 @@ WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 class Backend(Protocol):
     """What stands behind a gateway and tells which headers reached it."""
 
-    def last_headers(self) -> list[tuple[str, str]]:
-        """Return the headers of the last request that arrived, names in lower case."""
+    def take_headers(self) -> list[tuple[str, str]]:
+        """Return the headers of the last request that arrived, names in lower case, and forget them."""
         ...
 
 

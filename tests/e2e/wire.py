@@ -47,6 +47,11 @@ class Answer:
             return {}
         return value if isinstance(value, dict) else {}
 
+    def listed(self, name: str) -> list[dict[str, Any]]:
+        """Return the JSON objects in the list of this name; none where there is no such list."""
+        value = self.json().get(name)
+        return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
     def __str__(self) -> str:
         error = self.json().get("error") or self.headers.get("WWW-Authenticate", "")
         return f"{self.status} {shortened(str(error))}".strip()

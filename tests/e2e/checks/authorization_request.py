@@ -76,6 +76,7 @@ def almost(uri: str) -> dict[str, str]:
     other_scheme = "http" if parts.scheme == "https" else "https"
     variants = {
         "with a path below the registered one": f"{origin}{path}/other",
+        "with another path": f"{origin}/other",
         "with a path that begins like the registered one": f"{origin}{path}-other",
         "with a path that leads back out": f"{origin}{path}/../other",
         "with a slash more or less": f"{origin}{path}{'' if parts.path.endswith('/') else '/'}",

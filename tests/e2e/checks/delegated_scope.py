@@ -79,4 +79,4 @@ def held_scope(target: Target, answer: Answer, requested: str) -> set[str]:
 
 def _scopes(holder: dict[str, Any]) -> set[str]:
     scope = holder.get("scope") or ""
-    return set(scope.split()) if isinstance(scope, str) else set(map(str, scope))
+    return set(map(str, scope)) if isinstance(scope, list) else set(str(scope).split())

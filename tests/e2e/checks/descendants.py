@@ -1,10 +1,11 @@
 """What a delegation token ends with: subject token, consent, sign-on (RFC 7009 §2.1, RFC 9700 §4.10)."""
 
 import time
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from tests.e2e.app import SignedOn
+from tests.e2e.authorization_server import issued
 from tests.e2e.check import check
 from tests.e2e.checks.revocation import is_active
 from tests.e2e.checks.subject_token import sign_out
@@ -50,7 +51,7 @@ def _delegated(target: Target, customer: str) -> tuple[SignedOn, str, str]:
     answer = server.exchange(subject_token=subject_token)
     if not answer.is_success:
         raise NotRun(f"It takes a subject token of a sign-on: the exchange of one is refused, with {answer}.")
-    token: str = answer.json().get("access_token", "")
+    token = issued(answer, "an accepted exchange")
     if not is_active(target, token):
         raise NotRun("It takes introspection that the agent may use for its delegation tokens.")
     return signed_on, subject_token, token
@@ -60,7 +61,7 @@ def _withdraw_consent(target: Target, signed_on: SignedOn) -> None:
     """Withdraw all that the customer allows (Grant Management for OAuth 2.0 §6.4), found by listing it."""
     server, endpoint = target.authorization_server, target.authorization_server.section.grants_endpoint
     own = [("Authorization", f"Bearer {signed_on.token_for(server.issuer)}")]
-    grants: list[dict[str, Any]] = target.wire.get(endpoint or "", own).json().get("grants", [])
+    grants = target.wire.get(endpoint or "", own).listed("grants")
     if not grants:
         raise NotRun("It takes a list of grants at grants_endpoint, for a token of the app for the issuer.")
     for grant in grants:

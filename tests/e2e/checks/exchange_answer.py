@@ -66,7 +66,11 @@ def _said_what_is_held(target: Target, answer: Answer, requested: set[str]) -> N
         fact = f"no scope in the answer, and {' '.join(sorted(held or ())) or 'none'} in the token"
         target.expect.that(f"scope, asked for {asked},", "to be said", fact, holds=held == requested)
     elif held is not None:
-        target.expect.that("the scope that is said", "to be the token's", said, holds=_values(said) == held)
+        target.expect.that("the scope that is said", "to be the token's", said, holds=_is_held(said, held))
+
+
+def _is_held(said: Any, held: set[str]) -> bool:
+    return isinstance(said, str | list) and _values(said) == held
 
 
 def _scope_of(target: Target, token: str) -> set[str] | None:

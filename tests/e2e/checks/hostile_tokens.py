@@ -84,8 +84,7 @@ def _public_jwk(target: Target) -> dict[str, Any]:
         return target.key_server.public_jwk
     if target.file.authorization_server:
         address = target.authorization_server.endpoint("jwks_uri")
-        listed = target.wire.get(address).json().get("keys")
-        keys = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        keys = target.wire.get(address).listed("keys")
         kid = _real_kid(target)
         return next((one for one in keys if one.get("kid") == kid), keys[0] if keys else {})
     raise NotRun(

@@ -24,6 +24,7 @@ def id_tokens_are_no_access_tokens(target: Target) -> None:
         for audience in ("some-app", resource.audience):
             token = resource.mint({"typ": "JWT"}, **identity, aud=audience)
             _send(target, token, f"an ID token for {audience}")
+        _send(target, resource.mint({"typ": "JWT"}, nonce="n"), "an ID token with all claims of a good token")
 
 
 @check("RS-58")
@@ -45,6 +46,8 @@ def tokens_for_the_exchange_are_not_for_the_resource(target: Target) -> None:
         _send(target, resource.mint(None, **customer, aud=resource.actor), "a minted subject token")
         agent = {"act": None, "sub": resource.actor, "aud": resource.issuer}
         _send(target, resource.mint(None, **agent), "a minted actor token")
-        sent += 2
+        customer = {"aud": resource.actor, "may_act": {"sub": resource.actor}}
+        _send(target, resource.mint(None, **customer), "a minted subject token with act")
+        sent += 3
     if not sent:
         raise NotRun("It takes subject or actor tokens whose audience is not the resource, or [minting].")

@@ -54,7 +54,7 @@ def _record(target: Target, signed_on: SignedOn, trace_id: str, decision: str) -
     url = f"{server.section.records_endpoint}?{urlencode({'trace_id': trace_id})}"
     answer = target.wire.get(url, own)
     target.expect.accepted(answer, "a customer who reads their records")
-    records = [one for one in answer.json().get("records", []) if one.get("operation") == _OPERATION]
+    records = [one for one in answer.listed("records") if one.get("operation") == _OPERATION]
     decisions = [one.get("decision") for one in records]
     if decisions != [decision]:
         found = ", ".join(map(str, decisions)) or "none"

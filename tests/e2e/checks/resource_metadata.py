@@ -20,7 +20,7 @@ def resource_is_the_identifier_that_the_metadata_was_found_under(target: Target)
     identifier = resource.section.identifier or _identifier(resource.metadata_url)
     found = metadata.get("resource")
     right = {identifier} if urlsplit(identifier).path else {identifier, f"{identifier}/"}
-    expect.that("resource", f"to be {identifier}", found, holds=found in right)
+    expect.that("resource", f"to be {identifier}", found, holds=isinstance(found, str) and found in right)
     servers = metadata.get("authorization_servers", [])
     expect.that("authorization_servers", "to be a list of issuers", servers, holds=isinstance(servers, list))
 

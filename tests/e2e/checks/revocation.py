@@ -31,7 +31,7 @@ def only_its_own_client_revokes_a_token(target: Target) -> None:
         if answer.is_success and not was_active:
             raise Failed(f"{what} to be refused", f"{answer}, and nothing shows that it is still active")
         if answer.is_success:
-            expect.wrong_codes.append(Failed(f"{what} to be refused", str(answer)))
+            expect.note(Failed(f"{what} to be refused", str(answer)))
         else:
             expect.refused(answer, what, (), (400, 401, 403))
 

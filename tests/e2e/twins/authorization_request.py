@@ -30,16 +30,27 @@ def _path(uri: str) -> str:
     return urlsplit(uri).path
 
 
-_compares("compares_how_a_uri_begins", "takes URIs that begin like the registered one", str.startswith)
+_compares(
+    "compares_how_a_uri_begins",
+    "takes URIs that begin like the registered one",
+    lambda uri, known: uri.startswith(known) and uri[len(known)] not in "/?",
+)
 _compares(
     "takes_paths_below",
     "takes paths below the registered one",
-    lambda uri, known: uri.startswith(f"{known}/"),
+    lambda uri, known: uri.startswith(f"{known}/") and "/../" not in uri,
+)
+_compares(
+    "does_not_see_a_way_out",
+    "takes paths that lead out of the registered one",
+    lambda uri, known: uri.startswith(f"{known}/../"),
 )
 _compares(
     "ignores_the_path",
     "looks at the host alone",
-    lambda uri, known: uri.startswith(known[: -len(_path(known))]),
+    lambda uri, known: (
+        urlsplit(uri)[:2] == urlsplit(known)[:2] and not _path(uri).lower().startswith(_path(known))
+    ),
 )
 _compares(
     "ignores_the_query", "does not look at the query", lambda uri, known: uri.partition("?")[0] == known
