@@ -1,5 +1,6 @@
 """The scopes, in the words that a customer reads, and which resource takes which."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from delegation.scope import Scope
@@ -7,6 +8,16 @@ from delegation.scope import Scope
 OPENID: Final = Scope({"openid", "profile"})
 GRANT_MANAGEMENT: Final = Scope({"grant_management_query", "grant_management_revoke"})
 """What the customer's own app may do with grants (FAPI Grant Management §6)."""
+
+ADMINISTRATION: Final = Scope({"agents:read", "agents:write", "audit:read"})
+"""What staff may do at the administration API; which of it, their role says."""
+
+ROLES: Final[Mapping[str, Scope]] = {
+    "administrator": ADMINISTRATION,
+    "owner": ADMINISTRATION,
+    "auditor": ADMINISTRATION - {"agents:write"},
+}
+"""The roles of staff, each with what it permits. An owner has it for the agents that it answers for."""
 
 READ_ACCOUNTS: Final = Scope({"account:read_balance", "account:read_transactions"})
 TRANSFER: Final = Scope({"account:transfer"})
@@ -19,4 +30,7 @@ DESCRIPTIONS: Final = {
 }
 """The permissions that a customer can delegate, in the order in which they are shown."""
 
-SUPPORTED: Final = Scope({*OPENID, *GRANT_MANAGEMENT, *ALL_ACCOUNT})
+CUSTOMERS: Final = Scope({*OPENID, *GRANT_MANAGEMENT, *ALL_ACCOUNT})
+"""What a customer's tokens can carry."""
+
+SUPPORTED: Final = Scope({*CUSTOMERS, *ADMINISTRATION})

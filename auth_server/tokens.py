@@ -123,6 +123,12 @@ def revoke_agent(db: Session, agent: str, now: datetime) -> None:
     db.execute(update(IssuedToken).where(*held).values(revoked_at=now))
 
 
+def revoke_person(db: Session, sub: str, now: datetime) -> None:
+    """End every token that came of a person's sign-ons, and every one under which somebody acts for them."""
+    for table in (RefreshToken, IssuedToken):
+        db.execute(update(table).where(table.sub == sub, table.revoked_at.is_(None)).values(revoked_at=now))
+
+
 def revoke_session(db: Session, sid: str, now: datetime) -> None:
     """End every token that came of one sign-on session."""
     for table in (RefreshToken, IssuedToken):
