@@ -132,6 +132,7 @@ class Transfer(BaseModel):
 
 
 class RecordList(BaseModel):
-    """The customer's records of one trace, oldest first."""
+    """The customer's records; `next` is what `before` takes for the page after this one."""
 
     records: list[dict[str, Any]]
+    next: int | None = None

@@ -25,6 +25,7 @@ from account_api.representations import (
     TransferRequest,
     calendar_day,
 )
+from delegation.own_records import MOST_OWN_RECORDS, newest_records_of
 from delegation.problem import MEDIA_TYPE
 from delegation.record_table import records_of
 
@@ -127,8 +128,17 @@ def transfer(
 )
 def read_records(
     call: CallDep,
-    trace_id: Annotated[str, Query(pattern=r"^[0-9a-f]{32}$", description="W3C trace id")],
+    trace_id: Annotated[str | None, Query(pattern=r"^[0-9a-f]{32}$", description="W3C trace id")] = None,
+    before: Annotated[int | None, Query(ge=1, lt=2**63, description="`next` of a page")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_OWN_RECORDS)] = MOST_OWN_RECORDS,
+    *,
+    delegated: Annotated[bool, Query(description="Only those in which an agent acted")] = False,
 ) -> RecordList:
-    """The customer's own records of one trace."""
+    """The customer's own records: of one trace, oldest first; without `trace_id` newest first, paged."""
     with call.transaction() as db:
-        return RecordList(records=records_of(db, tables.record, call.sub, trace_id))
+        if trace_id is not None:
+            return RecordList(records=records_of(db, tables.record, call.sub, trace_id))
+        found, following = newest_records_of(
+            db, tables.record, call.sub, before=before, limit=limit, delegated=delegated
+        )
+        return RecordList(records=found, next=following)

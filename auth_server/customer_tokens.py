@@ -99,7 +99,11 @@ class CustomerTokenGrant(BaseGrant):
 
     def _granted_to(self, agent: Agent, sub: str) -> Scope:
         if not agent.may_serve(sub):
-            raise InvalidTarget("this agent may not act for this customer now")
+            raise InvalidTarget(
+                "this agent may not act for this customer now"
+                if agent.is_active
+                else "this agent is not active now; the customer can do nothing about it"
+            )
         grant = grant_in_force(self.request.db, sub, agent.client_id, self.request.now)
         if grant is None:
             raise InvalidTarget("the customer has not allowed this agent to act; ask for consent")

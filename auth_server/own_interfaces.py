@@ -19,6 +19,7 @@ from auth_server.registered_agents import find_agent
 from auth_server.scopes import DESCRIPTIONS
 from auth_server.tables import RECORD, DelegationGrant
 from delegation.bearer import BearerError, InsufficientScope, InvalidRequest, InvalidToken, bearer_token
+from delegation.own_records import MOST_OWN_RECORDS, newest_records_of
 from delegation.problem import Problem
 from delegation.record import Decision, of_token
 from delegation.record_table import records_of
@@ -32,7 +33,7 @@ def no_store(response: Response) -> None:
 
 
 router = APIRouter(tags=["own interfaces"], dependencies=[Depends(no_store)])
-TraceId = Annotated[str, Query(pattern="^[0-9a-f]{32}$")]
+TraceId = Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")]
 
 
 def check_own_token(token: AccessToken, issuer: str, scope: Scope) -> None:
@@ -128,12 +129,23 @@ def withdraw(
 
 @router.get("/records", name="record.list", responses=PROTECTED | problem(422))
 def records(
-    context: InContext, token: Annotated[AccessToken, needs("openid")], trace_id: TraceId
-) -> dict[str, list[dict[str, object]]]:
-    """List the customer's own records of one trace, oldest first."""
+    context: InContext,
+    token: Annotated[AccessToken, needs("openid")],
+    trace_id: TraceId = None,
+    before: Annotated[int | None, Query(ge=1, lt=2**63, description="`next` of a page")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_OWN_RECORDS)] = MOST_OWN_RECORDS,
+    *,
+    delegated: Annotated[bool, Query(description="only those in which an agent acted")] = False,
+) -> dict[str, Any]:
+    """List the customer's own records: of one trace, oldest first; without `trace_id` newest first, paged."""
     with context.transaction() as db:
         _permit(context, db, "record.list", token)
-        return {"records": records_of(db.connection(), RECORD, token.subject, trace_id)}
+        if trace_id is not None:
+            return {"records": records_of(db.connection(), RECORD, token.subject, trace_id), "next": None}
+        found, following = newest_records_of(
+            db.connection(), RECORD, token.subject, before=before, limit=limit, delegated=delegated
+        )
+        return {"records": found, "next": following}
 
 
 def _permit(context: Context, db: Session, operation: str, token: AccessToken, **fields: Any) -> None:
@@ -161,9 +173,11 @@ def _shown(db: Session, grant: DelegationGrant) -> dict[str, Any]:
             "id": grant.agent,
             "name": agent.name if agent else grant.agent,
             "owner": agent.owner if agent else "",
+            "state": agent.state if agent else "retired",
         },
         "scope": [{"name": n, "description": text} for n, text in DESCRIPTIONS.items() if n in scope],
         "created_at": grant.created_at.isoformat(),
         "expires_at": grant.expires_at.isoformat(),
         "last_used_at": grant.last_used_at.isoformat() if grant.last_used_at else None,
+        "last_used_scope": grant.last_used_scope,
     }

@@ -168,6 +168,7 @@ class DelegationGrant(Base):
     expires_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+    last_used_scope: Mapped[str | None]
 
 
 class UsedAssertion(Base):

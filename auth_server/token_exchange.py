@@ -86,7 +86,7 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
         )
         encoded, request.principal = self.server.tokens.issue(request.db, content, request.now)
         if self.grant:
-            self.grant.last_used_at = request.now
+            self.grant.last_used_at, self.grant.last_used_scope = request.now, str(content.scope)
         body = {
             "access_token": encoded,
             "issued_token_type": ACCESS_TOKEN_TYPE,

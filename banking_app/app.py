@@ -16,8 +16,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from banking_app.account_client import AccountClient
+from banking_app.administration_client import AdministrationClient
 from banking_app.asking import Assistant
 from banking_app.audit import Audit
+from banking_app.audit_trail import AuditSource, AuditTrail
 from banking_app.chat_client import ChatClient
 from banking_app.conversations import Conversations
 from banking_app.cookies import Cookies
@@ -108,9 +110,12 @@ def backend_for_frontend(settings: Settings, clock: Clock = utc_now) -> BackendF
     )
     attempts = SignOnAttempts(engine, vault, clock)
     sign_on = SignOn(settings, client, attempts, sessions, cookies, notices, audit, sign_out, clock)
+    grants = GrantsClient(settings.grant_management_endpoint, http)
     assistant = Assistant(
         tokens,
         chat,
+        grants,
+        settings.agent_id,
         RecordsClient("authorization server", settings.auth_records_endpoint, http),
         RecordsClient("account API", f"{settings.account_api_url}/records", http),
         conversations,
@@ -125,8 +130,10 @@ def backend_for_frontend(settings: Settings, clock: Clock = utc_now) -> BackendF
         tokens,
         conversations,
         AccountClient(settings.account_api_url, http),
-        GrantsClient(settings.grant_management_endpoint, http),
+        grants,
         assistant,
+        AdministrationClient(settings.administration_endpoint, http),
+        _audit_trail(settings, tokens, http),
     )
     checks = readiness_checks(settings, engine, tls)
     own_routes = [*sign_on.routes(), *sign_out.routes(), _jwks_route(key), *health_routes(checks)]
@@ -137,6 +144,17 @@ def backend_for_frontend(settings: Settings, clock: Clock = utc_now) -> BackendF
         Middleware(SameOriginMiddleware, public_url=settings.public_url),
     ]
     return BackendForFrontend(services, own_routes, middleware, checks, resources)
+
+
+def _audit_trail(settings: Settings, tokens: SessionTokens, http: httpx2.Client) -> AuditTrail:
+    of_issuer, of_resource = tokens.issuer_token, tokens.app_token
+    return AuditTrail(
+        {
+            "auth_server": AuditSource("authorization server", settings.auth_audit_endpoint, http, of_issuer),
+            "gateway": AuditSource("agent gateway", settings.gateway_audit_endpoint, http, of_resource),
+            "account_api": AuditSource("account API", settings.account_audit_endpoint, http, of_resource),
+        }
+    )
 
 
 def _jwks_route(key: SigningKey) -> Route:

@@ -9,7 +9,8 @@ from banking_app.audit import Audit
 from banking_app.chat_client import MAX_QUESTION, ChatClient
 from banking_app.chat_events import ChatError, ChatEvent, Done, Step, Text
 from banking_app.conversations import Conversations, Trouble, Turn
-from banking_app.failures import Failure, PermissionMissing, ServiceDown
+from banking_app.failures import AssistantStopped, Failure, PermissionMissing, ServiceDown
+from banking_app.grants_client import GrantsClient
 from banking_app.records_client import RecordsClient
 from banking_app.session_store import Session
 from banking_app.tokens import SessionTokens
@@ -26,6 +27,8 @@ class Assistant:
 
     tokens: SessionTokens
     chat: ChatClient
+    grants: GrantsClient
+    agent_id: str
     auth_records: RecordsClient
     account_records: RecordsClient
     conversations: Conversations
@@ -49,6 +52,9 @@ class Assistant:
             for event in self._events(session_id, session.sub, question):
                 turn = grown(turn, event)
                 yield turn
+            refused = any(step.step == 4 and step.decision == "deny" for step in turn.steps)
+            if refused and not turn.trouble and (stopped := self._stopped(session_id)):
+                turn = grown(turn, stopped)
             turn = self._with_records(turn, session_id)
             yield turn
         finally:
@@ -82,10 +88,28 @@ class Assistant:
                 yield event
             if not done:
                 raise ServiceDown("chatbot", "The answer is not complete.", "ended its answer too early")
-        except Failure as failure:
+        except Failure as error:
+            failure = (isinstance(error, PermissionMissing) and self._stopped(session_id)) or error
             if not handed_over:
                 self.audit.question("deny", f"not handed over: {failure.title.lower()}", sub)
             yield failure
+
+    def _stopped(self, session_id: str) -> AssistantStopped | None:
+        """Return that the bank has stopped the assistant, if that is why it gets no token.
+
+        The customer's grant is there all the same, so to offer consent would lead nowhere. Unknown where the
+        authorization server does not show grants.
+        """
+        if not self.grants.offered:
+            return None
+        try:
+            grants = self.grants.grants(self.tokens.issuer_token(session_id))
+        except Failure:
+            return None
+        agent = next((grant.agent for grant in grants if grant.agent.id == self.agent_id), None)
+        if agent is None or not agent.is_stopped:
+            return None
+        return AssistantStopped(agent.id, str(agent.state))
 
     def _with_records(self, turn: Turn, session_id: str) -> Turn:
         sources: dict[str, tuple[RecordsClient, Callable[[str], str]]] = {

@@ -47,6 +47,28 @@ class PermissionMissing(Failure):
         )
 
 
+class AssistantStopped(Failure):
+    """The bank lets the assistant do nothing, whatever the customer allows: there is nothing to allow.
+
+    `state` is the agent's in the registry, e.g. `suspended`.
+    """
+
+    title = "The bank has stopped the assistant"
+
+    def __init__(self, agent_id: str, state: str) -> None:
+        done = {"suspended": "suspended the assistant", "retired": "retired the assistant for good"}
+        what = done.get(state, "not put the assistant into service")
+        super().__init__(
+            f"The bank has {what}. It can do nothing for you now, and you need not do anything: what you "
+            "allowed it is kept, and your accounts and your own access are not affected.",
+            f"The agent is {state} in the authorization server's registry, so it gets no token. To let it go "
+            f"on: the staff console, or “python -m auth_server agents resume {agent_id} "
+            "--reason …”. Then ask again."
+            if state != "retired"
+            else "The agent is retired in the authorization server's registry. Retired is final.",
+        )
+
+
 class QuestionTooLong(Failure):
     """The customer asked in more characters than the assistant takes."""
 

@@ -9,11 +9,17 @@ from banking_app.service_http import Document, Service
 
 
 class Agent(Document):
-    """Who may act."""
+    """Who may act. `state` is the bank's own: `active`, `suspended`, `retired`, `draft`."""
 
     id: str
     name: str
     owner: str | None = None
+    state: str | None = None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the bank lets it do nothing now; an authorization server need not say."""
+        return self.state not in (None, "active")
 
 
 class Permission(Document):
@@ -32,6 +38,14 @@ class Grant(Document):
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None = None
+    last_used_scope: str | None = None
+
+    @property
+    def last_used_for(self) -> str | None:
+        """Return in plain words what it was used for last, if that is known."""
+        words = {permission.name: permission.description for permission in self.scope}
+        used = (self.last_used_scope or "").split()
+        return "; ".join(words.get(name, name) for name in used) or None
 
 
 class _Grants(Document):

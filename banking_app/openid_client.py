@@ -27,6 +27,8 @@ _SCOPE: Final = (
     "openid profile account:read_balance account:read_transactions account:transfer "
     "grant_management_query grant_management_revoke"
 )
+_ADMINISTRATION_SCOPE: Final = "agents:read agents:write audit:read"
+"""What staff's tokens may carry. Customers and staff sign on alike, so it is asked for with the rest."""
 _TIMEOUT_SECONDS: Final = 10.0
 _NO_ANSWER: Final = "temporarily_unavailable"
 
@@ -42,7 +44,7 @@ class TokenResponse:
 
 @dataclass(frozen=True, slots=True)
 class SignOn:
-    """A sign-on that was verified end to end: the app token, the refresh token, and who signed on."""
+    """A sign-on that was verified end to end: who signed on, a token for the issuer, the refresh token."""
 
     token: IssuedToken
     refresh_token: str
@@ -72,7 +74,7 @@ class OpenIdClient:
                 state=attempt.state,
                 code_verifier=attempt.code_verifier,
                 nonce=attempt.nonce,
-                scope=_SCOPE,
+                scope=f"{_SCOPE} {_ADMINISTRATION_SCOPE}" if settings.administration_endpoint else _SCOPE,
                 redirect_uri=settings.redirect_uri,
                 resource=[settings.agent_id, settings.account_api_audience, settings.issuer],
                 prompt="consent" if ask_consent else None,
@@ -80,7 +82,9 @@ class OpenIdClient:
         return str(url)
 
     def redeem(self, code: str, attempt: Attempt) -> SignOn:
-        """Exchange an authorization code for the app token and learn who signed on (RFC 6749 §4.1.3).
+        """Exchange an authorization code and learn who signed on (RFC 6749 §4.1.3).
+
+        The first token is for the issuer, because there is one for everybody: staff have no accounts.
 
         Raises:
             OAuthError: see the class.
@@ -91,7 +95,7 @@ class OpenIdClient:
             code=code,
             code_verifier=attempt.code_verifier,
             redirect_uri=self._settings.redirect_uri,
-            resource=self._settings.account_api_audience,
+            resource=self._settings.issuer,
         )
         if answer.id_token is None or answer.refresh_token is None:
             raise InvalidIdToken("the token response lacks the ID token or the refresh token")

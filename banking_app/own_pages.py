@@ -9,7 +9,9 @@ class Page(StrEnum):
 
     OVERVIEW = "/"
     ASSISTANT = "/assistant"
+    ACTIVITY = "/activity"
     PERMISSIONS = "/permissions"
+    CONSOLE = "/console"
 
 
 def sign_on_address(public_url: str, page: Page, *, ask_consent: bool = False) -> str:

@@ -1,5 +1,6 @@
 """Calls to the other services: bounded in time, traced, and every way of failing made a `Failure`."""
 
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 import httpx2
@@ -34,9 +35,14 @@ class Service:
         self._consequence = consequence
 
     def call(
-        self, method: str, url: str, token: str, params: dict[str, str | int] | None = None
+        self,
+        method: str,
+        url: str,
+        token: str,
+        params: Mapping[str, str | int] | None = None,
+        json: Mapping[str, Any] | None = None,
     ) -> httpx2.Response:
-        """Call with an access token.
+        """Call with an access token, and with a JSON object where there is one to send.
 
         Raises:
             ServiceDown: no answer, or a 5xx.
@@ -45,7 +51,13 @@ class Service:
         """
         try:
             response = self._http.request(
-                method, url, headers=authorized(token), params=params, timeout=TIMEOUT, follow_redirects=False
+                method,
+                url,
+                headers=authorized(token),
+                params=params,
+                json=json,
+                timeout=TIMEOUT,
+                follow_redirects=False,
             )
         except httpx2.HTTPError:
             raise self.down() from None

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from banking_app.account_client import AccountClient
+from banking_app.administration_client import AdministrationClient
 from banking_app.asking import Assistant
+from banking_app.audit_trail import AuditTrail
 from banking_app.conversations import Conversations
 from banking_app.cookies import Cookies
 from banking_app.grants_client import GrantsClient
@@ -26,6 +28,8 @@ class Services:
     accounts: AccountClient
     grants: GrantsClient
     assistant: Assistant
+    administration: AdministrationClient
+    audit_trail: AuditTrail
 
 
 class _Installed:

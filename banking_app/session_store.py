@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Engine
@@ -11,6 +11,7 @@ from banking_app.database import SESSION, hash_of, new_secret
 from banking_app.encryption import Unreadable, Vault
 from delegation.clock import Clock, utc_now
 
+ROLES: Final = ("administrator", "owner", "auditor")
 _TOUCH_AFTER_SECONDS = 30
 
 
@@ -24,7 +25,7 @@ class IssuedToken(BaseModel):
 
 
 class Session(BaseModel):
-    """What the app knows of a signed-on customer. `tokens` is by resource (RFC 8707)."""
+    """What the app knows of who signed on, a customer or staff. `tokens` is by resource (RFC 8707)."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -36,6 +37,15 @@ class Session(BaseModel):
     refresh_token: str = Field(repr=False)
     tokens: Mapping[str, IssuedToken] = Field(repr=False)
     csrf_token: str = Field(default_factory=new_secret, repr=False)
+
+    @property
+    def role(self) -> str | None:
+        """Return which role a member of staff signed on with, None for a customer.
+
+        It says what is shown, and nothing else: what staff may do, the authorization server decides anew.
+        """
+        role = self.id_token_claims.get("role")
+        return role if role in ROLES else None
 
 
 class SessionStore:

@@ -22,6 +22,7 @@ def _base_address(value: str) -> str:
 Address = Annotated[str, AfterValidator(_address)]
 BaseAddress = Annotated[str, AfterValidator(_base_address)]
 OptionalAddress = Annotated[str, AfterValidator(lambda value: _address(value) if value else value)]
+OptionalBaseAddress = Annotated[str, AfterValidator(lambda value: _base_address(value) if value else value)]
 
 
 class Settings(BaseSettings):
@@ -45,6 +46,10 @@ class Settings(BaseSettings):
     revocation_endpoint: Address = "http://localhost:8502/revoke"
     grant_management_endpoint: OptionalAddress = "http://localhost:8502/grants"
     auth_records_endpoint: OptionalAddress = "http://localhost:8502/records"
+    administration_endpoint: OptionalBaseAddress = "http://localhost:8502/admin"
+    auth_audit_endpoint: OptionalAddress = "http://localhost:8502/audit"
+    gateway_audit_endpoint: OptionalAddress = "http://localhost:8503/audit"
+    account_audit_endpoint: OptionalAddress = "http://localhost:8505/audit"
     id_token_signed_response_alg: Literal["ES256", "PS256", "RS256"] = "ES256"  # noqa: S105
 
     agent_id: str = "https://bank-agent.example.com"

@@ -15,6 +15,7 @@ PERMISSIONS_PAGE: Final = "The customer can see and change what the assistant ma
 _REFUSALS: Final = frozenset(
     {"invalid_request", "invalid_scope", "invalid_target", "invalid_grant", "access_denied"}
 )
+_NOT_AS_THIS_CLIENT: Final = frozenset({"invalid_client", "unauthorized_client"})
 _MAX_ERRORS: Final = 5
 _MAX_MESSAGE: Final = 600
 _MAX_DETAILS: Final = 4_000
@@ -70,6 +71,13 @@ def exchange_refused(error: OAuthError, scope: Scope, purpose: str) -> ToolError
             "not-allowed",
             f"The customer has not allowed the assistant to {purpose}, or no longer. {PERMISSIONS_PAGE}",
             hint=trainer_hints.not_allowed(error, scope),
+        )
+    if error.error in _NOT_AS_THIS_CLIENT and not error.undecided:
+        return ToolError(
+            "assistant-stopped",
+            f"The bank does not let the assistant {purpose} at the moment, whatever the customer allows: it "
+            "may have suspended the assistant. Nothing was done.",
+            hint=trainer_hints.stopped(error),
         )
     return ToolError(
         "unavailable",

@@ -26,8 +26,15 @@ def exchange_failed(error: OAuthError) -> str:
     """There is no delegation token, for a reason that the customer cannot mend."""
     if error.undecided:
         return service_down("auth_server", f"answered {error.status}" if error.status else "did not answer")
+    return f"The authorization server's answer is none that the assistant knows ({error.error}). See its log."
+
+
+def stopped(error: OAuthError) -> str:
+    """The authorization server refuses the agent itself: it was suspended, or its key is not known."""
+    said = f"{error.error}: {error.description}".rstrip(": ")
     return (
-        f"The authorization server refused the assistant itself ({error.error}). Compare the chatbot's "
+        f"The authorization server refused the assistant itself ({said}). If the agent was suspended, resume "
+        "it in the console, or with “python -m auth_server agents resume …”. If not, compare the chatbot's "
         "CLIENT_ID and the key at its /jwks.json with what the authorization server knows of this client."
     )
 

@@ -9,7 +9,7 @@ import streamlit as st
 from banking_app.failures import Failure
 from banking_app.own_pages import Page
 from banking_app.rendering import render
-from banking_app.screens import assistant, landing, overview, permissions
+from banking_app.screens import activity, assistant, console, landing, overview, permissions
 from banking_app.screens.notice import show_failure
 from banking_app.screens.visitor import Customer, Stranger, visitor
 from banking_app.services import Services
@@ -19,7 +19,9 @@ _Draw = Callable[[Services, Customer], None]
 _PAGES: Final[dict[Page, tuple[str, str, _Draw]]] = {
     Page.OVERVIEW: ("Overview", ":material/account_balance_wallet:", overview.draw),
     Page.ASSISTANT: ("Assistant", ":material/forum:", assistant.draw),
+    Page.ACTIVITY: ("Activity", ":material/history:", activity.draw),
     Page.PERMISSIONS: ("Permissions", ":material/key:", permissions.draw),
+    Page.CONSOLE: ("Console", ":material/admin_panel_settings:", console.draw),
 }
 
 
@@ -34,6 +36,8 @@ def show(services: Services) -> None:
         page_title=f"{current.title} · Example Bank", page_icon=_STATIC / "icon.svg", layout="wide"
     )
     if isinstance(who, Customer):
+        if who.session.role and current is not pages[Page.CONSOLE]:
+            st.switch_page(pages[Page.CONSOLE])  # staff have no accounts
         _top_bar(pages, who)
     current.run()
 
@@ -59,7 +63,8 @@ def _top_bar(pages: dict[Page, st.Page], who: Customer) -> None:
         st.html(render("brand.html"), width="content")
         with st.container(key="topnav", horizontal=True, width="content", gap="small"):
             for page, (_, icon, _) in _PAGES.items():
-                st.page_link(pages[page], icon=icon, width="content")
+                if (page is Page.CONSOLE) == bool(who.session.role):
+                    st.page_link(pages[page], icon=icon, width="content")
         st.html(
             render("customer.html", name=who.session.name, csrf_token=who.session.csrf_token), width="content"
         )

@@ -1,6 +1,5 @@
 """Accounts with their balances, a balance over time, and what happened last."""
 
-import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import groupby
@@ -10,7 +9,7 @@ import streamlit as st
 
 from banking_app.account_client import Account, Transaction
 from banking_app.balance_history import DayBalance, balance_history
-from banking_app.rendering import render
+from banking_app.rendering import as_label, render
 from banking_app.screens.visitor import Customer
 from banking_app.services import Services
 from delegation.trace import start_trace
@@ -47,17 +46,12 @@ def _chosen(accounts: Sequence[Account]) -> Account | None:
     chosen = st.segmented_control(
         "Account to look at",
         list(by_id),
-        format_func=lambda account_id: _as_label(by_id[account_id].name),
+        format_func=lambda account_id: as_label(by_id[account_id].name),
         default=accounts[0].account_id,
         required=True,
         key="account",
     )
     return by_id.get(chosen or "", accounts[0])
-
-
-def _as_label(name: str) -> str:
-    """Return a name that stays as it is in a label, which Streamlit reads as Markdown."""
-    return re.sub(r"([^\w\s])", r"\\\1", name)
 
 
 def _draw_history(account: Account, days: Sequence[DayBalance]) -> None:

@@ -88,7 +88,7 @@ def test_an_authorization_server_that_does_not_know_the_agent_has_refused(world:
 
     [step] = answer.steps(4)
     assert (step["decision"], step["failed"]) == ("deny", False)
-    assert "refused the assistant itself (invalid_client)" in step["hint"]
+    assert "refused the assistant itself (invalid_client" in step["hint"]
     assert "CLIENT_ID and the key at its /jwks.json" in step["hint"]
     assert "Permissions page" not in answer.text + step["hint"]
 

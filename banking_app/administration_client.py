@@ -1,0 +1,147 @@
+"""The agent registry for staff, as the authorization server's administration API shows and changes it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, Literal
+from urllib.parse import quote
+
+import httpx2
+
+from banking_app.service_http import Document, Service
+
+State = Literal["draft", "active", "suspended", "retired"]
+STATES: Final[tuple[State, ...]] = ("active", "suspended", "draft", "retired")
+Transition = Literal["suspend", "resume", "retire"]
+TRANSITIONS: Final[Mapping[State, tuple[Transition, ...]]] = {
+    "draft": ("resume", "retire"),
+    "active": ("suspend", "retire"),
+    "suspended": ("resume", "retire"),
+    "retired": (),
+}
+"""What can be done with an agent in each state. Nothing leads out of `retired`."""
+
+_PAGE: Final = 100
+_MAX_PAGES: Final = 10
+
+
+class AgentSummary(Document):
+    """What is registered of an agent. `scopes` are by audience; `customers` of None means all.
+
+    `max_seconds` is the longest life of its tokens; `max_transfer_minor` is in minor currency units.
+    """
+
+    agent_id: str
+    name: str
+    purpose: str
+    owner: str
+    owner_sub: str | None = None
+    state: State
+    jwks_uri: str | None = None
+    kids: tuple[str, ...] = ()
+    scopes: Mapping[str, tuple[str, ...]]
+    max_seconds: int
+    customers: tuple[str, ...] | None = None
+    max_transfer_minor: int | None = None
+
+
+class Change(Document):
+    """One entry of an agent's history: who did what, when, and why."""
+
+    time: datetime
+    who: str
+    action: str
+    why: str
+    changes: Mapping[str, Any] = {}
+
+
+class Agent(AgentSummary):
+    """One agent with its history, oldest first."""
+
+    history: tuple[Change, ...]
+
+
+class Numbers(Document):
+    """How many grants an agent has, and had."""
+
+    in_force: int
+    withdrawn: int
+    expired: int
+
+
+class AgentGrant(Document):
+    """What one customer allows an agent."""
+
+    grant_id: str
+    customer: str
+    scope: str
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None = None
+
+
+class AgentGrants(Document):
+    """An agent's grants in numbers, and those in force, newest first."""
+
+    numbers: Numbers
+    grants: tuple[AgentGrant, ...]
+
+
+class _Agents(Document):
+    agents: tuple[AgentSummary, ...]
+    total: int
+
+
+class AdministrationClient:
+    """Shows and changes agents. Every method raises `Failure` when it cannot.
+
+    Only our authorization server offers this: `offered` is False where the setting is empty. Who may do what
+    is decided there, for each call.
+    """
+
+    def __init__(self, endpoint: str, http: httpx2.Client) -> None:
+        self._endpoint = endpoint
+        self._service = Service(http, "authorization server", "The agents cannot be shown or changed.")
+
+    @property
+    def offered(self) -> bool:
+        """Whether this authorization server lets staff look after agents here."""
+        return bool(self._endpoint)
+
+    def agents(self, token: str) -> list[AgentSummary]:
+        """Return the agents that the caller may see, by identifier, 1,000 at most."""
+        found: list[AgentSummary] = []
+        for _ in range(_MAX_PAGES):
+            window = {"limit": _PAGE, "offset": len(found)}
+            response = self._service.call("GET", f"{self._endpoint}/agents", token, window)
+            page = self._service.document(response, _Agents)
+            found += page.agents
+            if not page.agents or len(found) >= page.total:
+                break
+        return found
+
+    def agent(self, token: str, agent_id: str) -> Agent:
+        """Return one agent."""
+        response = self._service.call("GET", f"{self._endpoint}/agent", token, {"agent_id": agent_id})
+        return self._service.document(response, Agent)
+
+    def grants(self, token: str, agent_id: str) -> AgentGrants:
+        """Return an agent's grants; of those in force the newest 100."""
+        asked: dict[str, str | int] = {"agent_id": agent_id, "limit": _PAGE}
+        response = self._service.call("GET", f"{self._endpoint}/agent/grants", token, asked)
+        return self._service.document(response, AgentGrants)
+
+    def withdraw_grant(self, token: str, grant_id: str, reason: str) -> None:
+        """End a customer's grant, at once."""
+        url = f"{self._endpoint}/grants/{quote(grant_id, safe='')}/withdraw"
+        self._service.call("POST", url, token, json={"reason": reason})
+
+    def change_state(self, token: str, agent_id: str, transition: Transition, reason: str) -> Agent:
+        """Suspend, resume or retire an agent, at once."""
+        url = f"{self._endpoint}/agent/{transition}"
+        response = self._service.call("POST", url, token, {"agent_id": agent_id}, {"reason": reason})
+        return self._service.document(response, Agent)
+
+    def register(self, token: str, new: Mapping[str, Any]) -> Agent:
+        """Register an agent, as the API takes it."""
+        response = self._service.call("POST", f"{self._endpoint}/agents", token, json=new)
+        return self._service.document(response, Agent)
