@@ -34,7 +34,7 @@ def confirm(
                 key=f"reason-{key}",
                 max_chars=MAX_REASON,
                 height=96,
-                help="It is kept with your name in the agent's history and in the records.",
+                placeholder="Kept with your name in the history and in the records",
             )
             with st.container(horizontal=True):
                 sure = st.form_submit_button(yes, type="primary", key=f"yes-{key}")

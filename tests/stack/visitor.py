@@ -56,6 +56,18 @@ class Visitor:
         self.allow(*permissions)
         self.expect_signed_on()
 
+    def sign_on_as_staff(self, sub: str) -> None:
+        """Sign on as a member of staff, who is asked for no consent, and land in the console."""
+        self.open("/login")
+        self.give_password(sub, self.password)
+        self.expect_signed_on()
+        expect(self.page.get_by_role("heading", level=1)).to_have_text("Console")
+
+    @property
+    def password(self) -> str:
+        """Return the password of everybody in the demo."""
+        return self._deployment.password
+
     def expect_signed_on(self) -> None:
         """Wait for the page of a signed-on customer; note what the browser holds."""
         expect(self.page.get_by_role("link", name="Sign out")).to_be_visible()
