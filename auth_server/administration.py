@@ -132,10 +132,17 @@ def agent_for(db: Session, member: Staff, agent_id: str, *, hold: bool = False) 
     Raises:
         Refused: there is none, or another answers for it.
     """
-    row = db.get(RegisteredAgent, agent_id, with_for_update=hold, populate_existing=hold)
-    if row is None or (member.role == "owner" and row.owner_sub != member.sub):
+    row = find_agent_for(db, member, agent_id, hold=hold)
+    if row is None:
         raise Refused(404, "There is no such agent; list the agents to see which there are.")
     return row
+
+
+def find_agent_for(db: Session, member: Staff, agent_id: str, *, hold: bool) -> RegisteredAgent | None:
+    """Return the same, or None."""
+    row = db.get(RegisteredAgent, agent_id, with_for_update=hold, populate_existing=hold)
+    is_anothers = row is not None and member.role == "owner" and row.owner_sub != member.sub
+    return None if is_anothers else row
 
 
 def permit(db: Session, caller: Caller, operation: str, resource: str | None = None) -> None:
