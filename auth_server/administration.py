@@ -28,7 +28,9 @@ from delegation.record import of_token
 
 router = APIRouter(prefix="/admin", tags=["administration"], dependencies=[Depends(no_store)])
 State = Literal["draft", "active", "suspended", "retired"]
-OfAgent = Annotated[AgentId, Query(alias="agent_id", description="the agent's identifier")]
+OfAgent = Annotated[
+    AgentId, Query(description="the agent's identifier", examples=["https://bank-agent.example.com"])
+]
 Limit = Annotated[int, Query(ge=1, le=100, description="how many are listed at most")]
 Offset = Annotated[int, Query(ge=0, le=1_000_000, description="how many are passed over first")]
 Reader = Annotated[Caller, staff("agents:read")]
