@@ -28,7 +28,9 @@ from delegation.record import of_token
 
 router = APIRouter(prefix="/admin", tags=["administration"], dependencies=[Depends(no_store)])
 State = Literal["draft", "active", "suspended", "retired"]
-OfAgent = Annotated[AgentId, Query(alias="agent_id", description="the agent's identifier")]
+OfAgent = Annotated[
+    AgentId, Query(description="the agent's identifier", examples=["https://bank-agent.example.com"])
+]
 Limit = Annotated[int, Query(ge=1, le=100, description="how many are listed at most")]
 Offset = Annotated[int, Query(ge=0, le=1_000_000, description="how many are passed over first")]
 Reader = Annotated[Caller, staff("agents:read")]
@@ -132,10 +134,17 @@ def agent_for(db: Session, member: Staff, agent_id: str, *, hold: bool = False) 
     Raises:
         Refused: there is none, or another answers for it.
     """
-    row = db.get(RegisteredAgent, agent_id, with_for_update=hold, populate_existing=hold)
-    if row is None or (member.role == "owner" and row.owner_sub != member.sub):
+    row = find_agent_for(db, member, agent_id, hold=hold)
+    if row is None:
         raise Refused(404, "There is no such agent; list the agents to see which there are.")
     return row
+
+
+def find_agent_for(db: Session, member: Staff, agent_id: str, *, hold: bool) -> RegisteredAgent | None:
+    """Return the same, or None."""
+    row = db.get(RegisteredAgent, agent_id, with_for_update=hold, populate_existing=hold)
+    is_anothers = row is not None and member.role == "owner" and row.owner_sub != member.sub
+    return None if is_anothers else row
 
 
 def permit(db: Session, caller: Caller, operation: str, resource: str | None = None) -> None:

@@ -24,7 +24,7 @@ from auth_server.tables import Customer
 router = APIRouter(prefix="/admin", tags=["administration"], dependencies=[Depends(no_store)])
 _Reader = Annotated[Caller, staff("agents:read", "administrator")]
 _Writer = Annotated[Caller, staff("agents:write", "administrator")]
-_Sub = Annotated[Text, Query(description="the customer's name")]
+_Sub = Annotated[Text, Query(description="the customer's name", examples=["customer@example.com"])]
 _CHANGE = ADMINISTERED | problem(404, 409, 413, 415)
 
 

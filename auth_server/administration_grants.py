@@ -7,7 +7,16 @@ from fastapi import APIRouter, Depends, Path, Response
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
-from auth_server.administration import Limit, OfAgent, Offset, Reader, Writer, agent_for, permit
+from auth_server.administration import (
+    Limit,
+    OfAgent,
+    Offset,
+    Reader,
+    Writer,
+    agent_for,
+    find_agent_for,
+    permit,
+)
 from auth_server.administration_bodies import Reason
 from auth_server.administration_shown import grant_shown
 from auth_server.audit import record
@@ -59,9 +68,8 @@ def withdraw_for_customer(
         # Its columns and no object: what is read here must not stand in for what is held below.
         named = select(DelegationGrant.sub, DelegationGrant.agent).where(DelegationGrant.grant_id == grant_id)
         found = db.execute(named).one_or_none()
-        if found is None:
+        if found is None or find_agent_for(db, member, found.agent, hold=True) is None:
             raise Refused(404, _NO_GRANT)
-        agent_for(db, member, found.agent, hold=True)
         by = caller.by(because.reason)
         grant = withdraw_grant(db, found.sub, grant_id, by.at)
         if grant is None:

@@ -22,6 +22,14 @@ _WANTED: Final = {
     "account.read_transactions": "wanted to read the transactions of {account}",
     "account.transfer": "wanted to send a transfer",
 }
+_WHY: Final = (
+    ("not active", "the bank had stopped the assistant"),
+    ("invalid_client", "the bank did not accept the assistant itself"),
+    ("invalid_scope", "you have not allowed it this"),
+    ("does not allow this agent", "you have not allowed it anything, or no longer"),
+    ("may not act for this customer", "the bank does not let this assistant act for you"),
+)
+"""What the most frequent reasons mean for a customer; the reason itself stands beside it."""
 _FOR_SCOPE: Final = {
     "account:read_balance": "see your balances",
     "account:read_transactions": "see your transactions",
@@ -39,6 +47,11 @@ class Deed:
     decision: Literal["permit", "deny"]
     reason: str
     trace_id: str
+
+    @property
+    def why(self) -> str:
+        """Return in plain words why it was refused, empty where only the reason itself says it."""
+        return next((words for part, words in _WHY if part in self.reason), "")
 
 
 def deeds(

@@ -25,10 +25,8 @@ from delegation.trace import outgoing_headers
 
 _SCOPE: Final = (
     "openid profile account:read_balance account:read_transactions account:transfer "
-    "grant_management_query grant_management_revoke"
+    "grant_management_query grant_management_revoke agents:read agents:write audit:read"
 )
-_ADMINISTRATION_SCOPE: Final = "agents:read agents:write audit:read"
-"""What staff's tokens may carry. Customers and staff sign on alike, so it is asked for with the rest."""
 _TIMEOUT_SECONDS: Final = 10.0
 _NO_ANSWER: Final = "temporarily_unavailable"
 
@@ -44,7 +42,7 @@ class TokenResponse:
 
 @dataclass(frozen=True, slots=True)
 class SignOn:
-    """A sign-on that was verified end to end: who signed on, a token for the issuer, the refresh token."""
+    """A sign-on that was verified end to end: the issuer's own token, the refresh token, who signed on."""
 
     token: IssuedToken
     refresh_token: str
@@ -74,7 +72,7 @@ class OpenIdClient:
                 state=attempt.state,
                 code_verifier=attempt.code_verifier,
                 nonce=attempt.nonce,
-                scope=f"{_SCOPE} {_ADMINISTRATION_SCOPE}" if settings.administration_endpoint else _SCOPE,
+                scope=_SCOPE,
                 redirect_uri=settings.redirect_uri,
                 resource=[settings.agent_id, settings.account_api_audience, settings.issuer],
                 prompt="consent" if ask_consent else None,
@@ -82,9 +80,9 @@ class OpenIdClient:
         return str(url)
 
     def redeem(self, code: str, attempt: Attempt) -> SignOn:
-        """Exchange an authorization code and learn who signed on (RFC 6749 §4.1.3).
+        """Exchange a code for the issuer's own token, and learn who signed on (RFC 6749 §4.1.3).
 
-        The first token is for the issuer, because there is one for everybody: staff have no accounts.
+        That is the one resource that both customers and staff may have a token for.
 
         Raises:
             OAuthError: see the class.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Engine
@@ -11,8 +11,8 @@ from banking_app.database import SESSION, hash_of, new_secret
 from banking_app.encryption import Unreadable, Vault
 from delegation.clock import Clock, utc_now
 
-ROLES: Final = ("administrator", "owner", "auditor")
 _TOUCH_AFTER_SECONDS = 30
+_ROLES = ("administrator", "owner", "auditor")
 
 
 class IssuedToken(BaseModel):
@@ -25,7 +25,7 @@ class IssuedToken(BaseModel):
 
 
 class Session(BaseModel):
-    """What the app knows of who signed on, a customer or staff. `tokens` is by resource (RFC 8707)."""
+    """What the app knows of a signed-on customer. `tokens` is by resource (RFC 8707)."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -40,12 +40,12 @@ class Session(BaseModel):
 
     @property
     def role(self) -> str | None:
-        """Return which role a member of staff signed on with, None for a customer.
+        """Return the role of a member of staff, None for a customer.
 
-        It says what is shown, and nothing else: what staff may do, the authorization server decides anew.
+        It says which pages are shown. What somebody may do, the authorization server decides at each request.
         """
         role = self.id_token_claims.get("role")
-        return role if role in ROLES else None
+        return role if role in _ROLES else None
 
 
 class SessionStore:

@@ -69,7 +69,7 @@ class DelegationTokens:
         try:
             actor_token = await self._exchange.actor_token()
             request["actor_token"] = shown_claims(actor_token.access_token)
-            issued = await self._exchange.exchange(customer.encoded, self._resource, scope)
+            issued = await self._exchanged(customer, scope)
         except OAuthError as error:
             reason = f"{error.error}: {error.description}"
             record = self._record("deny", reason, operation, customer, scope)
@@ -79,6 +79,15 @@ class DelegationTokens:
         return DelegationToken(
             issued, request, shown_claims(issued.access_token), record.decision_id, reused=False
         )
+
+    async def _exchanged(self, customer: Customer, scope: Scope) -> IssuedToken:
+        try:
+            return await self._exchange.exchange(customer.encoded, self._resource, scope)
+        except OAuthError as error:
+            if error.error != "invalid_request":
+                raise
+        # It may have been the kept actor token, which ends with a suspension: once more, with a new one.
+        return await self._exchange.exchange(customer.encoded, self._resource, scope)
 
     def drop(self, customer: Customer, scope: Scope) -> None:
         """Forget a token that the resource did not accept."""

@@ -9,13 +9,15 @@ from typing import Final
 import streamlit as st
 
 from banking_app.rendering import render
-from banking_app.screens import console_agent, console_agents
+from banking_app.screens import console_agent, console_agents, console_audit, console_register
 from banking_app.screens.visitor import Customer
 from banking_app.services import Services
 from delegation.trace import start_trace
 
 _VIEWS: Final[dict[str, tuple[str, Callable[[Services, Customer], None]]]] = {
     "agents": ("Agents", console_agents.draw),
+    "register": ("Register", console_register.draw),
+    "audit": ("Audit", console_audit.draw),
 }
 
 

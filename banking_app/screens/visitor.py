@@ -10,7 +10,7 @@ from banking_app.session_store import Session
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Somebody with a live session: a customer, or staff where the session has a role."""
+    """A customer with a live session, or a member of staff: then the session has a role."""
 
     session_id: str
     session: Session

@@ -16,6 +16,8 @@ _TO_THE_CUSTOMER: Final = {
     "the assistant to": "me to",
     "let the assistant": "let me",
     "the assistant may": "I may",
+    "the customer allows": "you allow",
+    "suspended the assistant": "suspended me",
 }
 """Errors speak of customer and assistant to the model; the model speaks to one as the other."""
 

@@ -10,15 +10,22 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.stack.agent_registry import switch_agent
-from tests.stack.deployment import ALEX, READ_BALANCE, READ_TRANSACTIONS, SAM, Deployment
+from tests.stack.deployment import (
+    ADMINISTRATOR,
+    ALEX,
+    AUDITOR,
+    OWNER,
+    READ_BALANCE,
+    READ_TRANSACTIONS,
+    SAM,
+    TRANSFER,
+    Deployment,
+)
 from tests.stack.stack import Stack
 from tests.stack.test_browser import APPEARANCES
 from tests.stack.visitor import Visitor
 
 NewVisitor = Callable[..., Visitor]
-ADMINISTRATOR = "admin@example.com"
-OWNER = "olivia@example.com"
-AUDITOR = "audit@example.com"
 AGENT_NAME = "Bank Assistant"
 REASON = "it answered <b>too much</b> & too soon"
 
@@ -70,7 +77,7 @@ def test_suspending_the_agent_stops_a_chat_in_another_window_at_the_next_questio
 
     stopped = customer.ask("Show my last five transactions")
     assert stopped.states[3:] == ["deny", "waiting", "waiting"]
-    assert "The bank does not let me" in stopped.text
+    assert "The bank does not let me see the transactions at the moment" in stopped.text
     trouble = customer.trouble()
     assert "The bank has suspended the assistant." in trouble.for_the_customer
     assert f"agents resume {deployment.agent_id}" in trouble.for_the_trainer
@@ -151,8 +158,9 @@ def test_staff_land_in_the_console_and_a_customer_finds_nothing_there(new_visito
 @pytest.mark.parametrize("appearance", APPEARANCES)
 def test_no_page_of_staff_shows_a_mistake_or_is_cut_off(appearance: str, new_visitor: NewVisitor) -> None:
     customer = new_visitor(**APPEARANCES[appearance])
-    customer.sign_on(ALEX, READ_BALANCE, READ_TRANSACTIONS)
+    customer.sign_on(ALEX, READ_BALANCE, TRANSFER)
     customer.ask("What is my balance?")
+    customer.ask("Show my last five transactions")
     customer.ask("Send 1.50 euros to Maria Lopez")
     customer.ask("yes")
     console = staff(new_visitor, ADMINISTRATOR, **APPEARANCES[appearance])
@@ -163,7 +171,7 @@ def test_no_page_of_staff_shows_a_mistake_or_is_cut_off(appearance: str, new_vis
         visitor.screenshot(f"{appearance}-{page}")
 
     customer.open("/activity")
-    expect(customer.page.locator(".deeds").first).to_contain_text("Bank Assistant read the balance of")
+    expect(customer.page.locator(".deeds").first).to_contain_text("Bank Assistant sent a transfer.")
     look(customer, "8-activity")
     expect(console.page.locator(".ledger.agents")).to_contain_text(AGENT_NAME)
     look(console, "9-console")

@@ -1,0 +1,112 @@
+"""The console's search over the records of all services: what was done, for whom, and who allowed it."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+import streamlit as st
+
+from banking_app.audit_export import as_csv, as_json_lines
+from banking_app.audit_records import Trace
+from banking_app.audit_trail import Found, Question, allowed_by
+from banking_app.parties import PARTIES
+from banking_app.rendering import render
+from banking_app.screens.visitor import Customer
+from banking_app.services import Services
+
+_FOUND: Final = "audit-found"
+_OPERATIONS: Final = (
+    *("account.list", "account.read_balance", "account.read_transactions", "account.transfer"),
+    *("token.exchange", "grant.give", "grant.withdraw", "agent.suspend", "agent.resume", "agent.retire"),
+)
+_DECISIONS: Final = {"permit": "Allowed", "deny": "Refused"}
+
+
+def draw(services: Services, who: Customer) -> None:
+    """Draw the search, and what was found. A service that does not show its records is named."""
+    trail = services.audit_trail
+    missing = [PARTIES[name] for name in trail.not_offered]
+    st.html(render("console_audit.html", missing=missing, offered=trail.offered))
+    if not trail.offered:
+        return
+    question = _asked()
+    found: Found | None = st.session_state.get(_FOUND)
+    if question is not None or found is None:
+        found = trail.search(who.session_id, question or Question())
+        st.session_state[_FOUND] = found
+    traces = found.traces
+    given = trail.permissions(who.session_id, found.question)
+    rows = [(trace, allowed_by(trace, given)) for trace in traces]
+    st.html(render("console_traces.html", rows=rows, lacking=found.lacking.values(), more=bool(found.more)))
+    with st.container(horizontal=True, key="audit-on"):
+        if found.more and st.button("Show older", key="audit-older", icon=":material/expand_more:"):
+            st.session_state[_FOUND] = trail.go_on(who.session_id, found)
+            st.rerun()
+        if traces:
+            _draw_downloads(traces)
+
+
+def _asked() -> Question | None:
+    """Draw the fields; return the question when it is asked just now."""
+    with st.form("audit", border=False, enter_to_submit=True):
+        who, what = st.columns(2), st.columns(4)
+        sub = who[0].text_input(
+            "Customer", key="audit-sub", placeholder="customer@example.com", max_chars=512
+        )
+        agent = who[1].text_input(
+            "Agent", key="audit-agent", placeholder="https://bank-agent.example.com", max_chars=512
+        )
+        operation = what[0].selectbox(
+            "Operation",
+            [None, *_OPERATIONS],
+            format_func=lambda name: name or "Any",
+            key="audit-operation",
+            accept_new_options=True,
+        )
+        decision = what[1].selectbox(
+            "Decision",
+            [None, *_DECISIONS],
+            format_func=lambda name: _DECISIONS.get(name or "", "Any"),
+            key="audit-decision",
+        )
+        first = what[2].date_input("From (UTC)", None, key="audit-from", format="YYYY-MM-DD")
+        last = what[3].date_input("Until the end of (UTC)", None, key="audit-to", format="YYYY-MM-DD")
+        trace_id = st.text_input(
+            "Trace id", key="audit-trace", placeholder="32 hexadecimal digits", max_chars=32
+        )
+        if not st.form_submit_button("Search", type="primary", icon=":material/search:", key="audit-send"):
+            return None
+    return Question(
+        sub=sub.strip() or None,
+        agent=agent.strip() or None,
+        operation=operation,
+        decision=decision,
+        since=_start(first),
+        until=_start(last, days=1),
+        trace_id=trace_id.strip().lower() or None,
+    )
+
+
+def _start(day: date | None, days: int = 0) -> datetime | None:
+    return datetime.combine(day, time(), UTC) + timedelta(days=days) if day else None
+
+
+def _draw_downloads(traces: Sequence[Trace]) -> None:
+    st.download_button(
+        "Download as JSON lines",
+        lambda: as_json_lines(traces),
+        "records.jsonl",
+        "application/jsonl",
+        on_click="ignore",
+        icon=":material/download:",
+        key="audit-jsonl",
+    )
+    st.download_button(
+        "Download as CSV",
+        lambda: as_csv(traces),
+        "records.csv",
+        "text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+        key="audit-csv",
+    )
