@@ -8,7 +8,7 @@ from typing import Final
 import httpx2
 
 from banking_app.audit_records import AuditRecord, Trace, traces
-from banking_app.failures import Failure, SessionOver
+from banking_app.failures import Failure, Refused, SessionOver
 from banking_app.parties import PARTIES
 from banking_app.service_http import Document, Service
 
@@ -81,7 +81,11 @@ class AuditSource:
         asked = question.parameters() | {"order": "newest", "limit": limit}
         if before is not None:
             asked["before"] = before
-        response = self._service.call("GET", self._endpoint, self._token(session_id), asked)
+        try:
+            token = self._token(session_id)
+        except Refused as refused:
+            raise Refused("The sign-on service gives you no token for these records.", refused.hint) from None
+        response = self._service.call("GET", self._endpoint, token, asked)
         page = self._service.document(response, _Page)
         return page.records, page.next
 

@@ -120,6 +120,29 @@ def test_a_customer_reads_the_own_records_of_a_trace_and_no_others(bank: Bank) -
     assert (record["sub"], record["act"], record["operation"]) == (CUSTOMER, [AGENT], "account.list")
 
 
+def test_without_a_trace_id_the_own_records_are_listed_newest_first_and_paged(bank: Bank) -> None:
+    newcomer = f"newcomer-{len(bank.ledger.records())}@example.com"
+    for sub in (newcomer, CUSTOMER, newcomer, newcomer):
+        bank.send("GET", "/accounts", bank.issuer.delegation_token(READ, sub=sub))
+    own = bank.issuer.app_token(sub=newcomer)
+    bank.get("/accounts", own)
+    newest = bank.get("/records?limit=2&delegated=true", own).json()
+    older = bank.get(f"/records?limit=2&delegated=true&before={newest['next']}", own).json()
+    acted = [*newest["records"], *older["records"]]
+    assert [len(newest["records"]), len(older["records"])] == [2, 1]
+    assert older["next"] is None
+    assert {(one["sub"], *one["act"]) for one in acted} == {(newcomer, AGENT)}
+    assert [one["time"] for one in acted] == sorted((one["time"] for one in acted), reverse=True)
+    everything = bank.get("/records", own).json()["records"]
+    assert {one["sub"] for one in everything} == {newcomer}
+    assert [] in [one["act"] for one in everything]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "before=0", "before=9223372036854775808"])
+def test_a_page_of_records_that_cannot_be_is_refused(bank: Bank, query: str) -> None:
+    assert bank.get(f"/records?{query}").status_code == 422
+
+
 def test_no_record_holds_a_token_a_memo_or_what_a_caller_put_into_an_address(
     bank: Bank, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """Userinfo, grants and records are the customer's own app's, and for nothing an agent can hold (RULE 36)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.auth_server.servers import (
     ACCOUNT_API,
     AGENT,
+    BALANCE,
     ISSUER,
     AuthServer,
     Tokens,
@@ -147,14 +149,70 @@ def test_the_records_of_a_trace_are_the_customers_own(server: AuthServer, held: 
     }
 
 
-@pytest.mark.parametrize("trace_id", [None, "", "0", "g" * 32, "A" * 32, f"{TRACE}0", f"{TRACE}\n"])
-def test_a_malformed_trace_id_is_refused(server: AuthServer, held: Held, trace_id: str | None) -> None:
+@pytest.mark.parametrize("trace_id", ["", "0", "g" * 32, "A" * 32, f"{TRACE}0", f"{TRACE}\n"])
+def test_a_malformed_trace_id_is_refused(server: AuthServer, held: Held, trace_id: str) -> None:
     own = {"authorization": f"Bearer {held.by_name['own']}"}
-    parameters = {"trace_id": trace_id} if trace_id is not None else {}
-    response = server.http.get("/records", params=parameters, headers=own)
+    response = server.http.get("/records", params={"trace_id": trace_id}, headers=own)
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
     assert "trace_id" in response.json()["detail"]
+
+
+def test_without_a_trace_id_the_own_records_are_listed_newest_first_and_paged(
+    server: AuthServer, customer: str
+) -> None:
+    tokens = server.sign_on(customer)
+    own = {"authorization": f"Bearer {tokens.token_for(ISSUER)}"}
+    for _ in range(3):
+        server.http.get("/userinfo", headers=own)
+    seen: list[dict[str, Any]] = []
+    before: dict[str, int] = {}
+    while True:
+        page = server.http.get("/records", params={"limit": 2, **before}, headers=own).json()
+        assert len(page["records"]) <= 2
+        seen += page["records"]
+        if page["next"] is None:
+            break
+        before = {"before": page["next"]}
+    assert {one["sub"] for one in seen} == {customer}
+    assert len({one["decision_id"] for one in seen}) == len(seen)
+    kept = server.records(sub=customer)
+    assert [one["decision_id"] for one in kept if one["decision_id"] in {s["decision_id"] for s in seen}] == [
+        one["decision_id"] for one in reversed(seen)
+    ]
+    assert len([one for one in seen if one["operation"] == "userinfo"]) == 3
+
+
+def test_of_the_own_records_those_of_agents_can_be_had_alone(server: AuthServer, customer: str) -> None:
+    tokens = server.sign_on(customer)
+    exchanged = server.exchange(tokens.token_for(AGENT), scope=BALANCE)
+    assert exchanged.status_code == 200, exchanged.text
+    own = {"authorization": f"Bearer {tokens.token_for(ISSUER)}"}
+    found = server.http.get("/records", params={"delegated": "true"}, headers=own).json()["records"]
+    assert {tuple(one["act"]) for one in found} == {(AGENT,)}
+    assert "token.exchange" in {one["operation"] for one in found}
+
+
+@pytest.mark.parametrize("parameters", [{"limit": 0}, {"limit": 101}, {"before": 0}, {"before": 2**63}])
+def test_a_page_of_records_that_cannot_be_is_refused(
+    server: AuthServer, held: Held, parameters: dict[str, int]
+) -> None:
+    own = {"authorization": f"Bearer {held.by_name['own']}"}
+    assert server.http.get("/records", params=parameters, headers=own).status_code == 422
+
+
+def test_a_grant_says_for_what_it_was_used_last_and_how_its_agent_stands(
+    server: AuthServer, customer: str
+) -> None:
+    tokens = server.sign_on(customer)
+    own = {"authorization": f"Bearer {tokens.token_for(ISSUER)}"}
+    [unused] = server.http.get("/grants", headers=own).json()["grants"]
+    assert (unused["last_used_at"], unused["last_used_scope"]) == (None, None)
+    assert server.exchange(tokens.token_for(AGENT), scope=BALANCE).status_code == 200
+    [used] = server.http.get("/grants", headers=own).json()["grants"]
+    assert used["last_used_at"] is not None
+    assert used["last_used_scope"] == BALANCE
+    assert used["agent"]["state"] == "active"
 
 
 def test_a_token_in_the_body_is_refused_also_beside_one_in_the_header(server: AuthServer, held: Held) -> None:

@@ -45,6 +45,7 @@ class Provider:
         self.id_token: str | None = None
         self.token_answer: Response | None = None
         self.granted = True
+        self.agent_state: str | None = None
         self.grants_answer: Response | None = None
         self.records_answer: list[dict[str, Any]] = []
         # What a test looks at.
@@ -105,7 +106,7 @@ class Provider:
         if form["refresh_token"] not in self._refresh_tokens:
             self.reused = True
             return _refused("invalid_grant")
-        if form["resource"] == AGENT and not self.granted:
+        if form["resource"] == AGENT and (not self.granted or self.agent_state not in (None, "active")):
             return _refused("invalid_target")
         self._refresh_tokens.remove(form["refresh_token"])
         return JSONResponse(self._tokens(form["resource"]))
@@ -171,7 +172,8 @@ class Provider:
     def _grant(self) -> dict[str, Any]:
         return {
             "grant_id": "grant-1",
-            "agent": {"id": AGENT, "name": "Bank Assistant", "owner": "Digital Channels, Example Bank"},
+            "agent": {"id": AGENT, "name": "Bank Assistant", "owner": "Digital Channels, Example Bank"}
+            | ({"state": self.agent_state} if self.agent_state else {}),
             "scope": [
                 {"name": "account:read_balance", "description": "See your accounts and their balances"},
                 {"name": "account:read_transactions", "description": "See what came in and what went out"},

@@ -253,6 +253,60 @@ def test_malformed_event_ends_the_answer_and_keeps_what_came_before(
     assert turn.trouble is not None
 
 
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("suspended", "has suspended the assistant"),
+        ("retired", "retired"),
+        ("draft", "not put the assistant"),
+    ],
+)
+def test_agent_that_the_bank_has_stopped_is_told_as_such_and_no_consent_is_offered(
+    app: BankingApp, asker: Asker, records: Records, state: str, said: str
+) -> None:
+    records()
+    app.provider.agent_state = state
+    trouble = asker.ask().trouble
+    assert trouble is not None
+    assert trouble.title == "The bank has stopped the assistant"
+    assert said in trouble.detail
+    assert "not allowed" not in trouble.detail
+    assert trouble.way_on == "try_again"
+    assert state in trouble.hint
+    assert ("agents resume https://bank-agent.example.com" in trouble.hint) == (state != "retired")
+    assert app.chatbot.asked == []
+    assert [(record["step"], record["decision"]) for record in records()] == [(2, "deny")]
+
+
+def test_agent_that_is_stopped_after_it_got_the_question_is_told_as_such(
+    app: BankingApp, asker: Asker
+) -> None:
+    refused = step(4, decision="deny", reason="invalid_client: this agent is not active but suspended")
+    app.chatbot.events = [step(2), step(3), refused, ("text", {"delta": "I could not do that."})]
+    app.chatbot.events = [*app.chatbot.events, ("done", {"trace_id": "0" * 32})]
+    app.services.tokens.subject_token(asker.session_id)
+    app.provider.agent_state = "suspended"
+    turn = asker.ask()
+    assert turn.answer == "I could not do that."
+    assert turn.trouble is not None
+    assert "has suspended the assistant" in turn.trouble.detail
+    app.provider.agent_state = "active"
+    assert asker.ask().trouble is None
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_missing_permission_of_an_active_agent_still_offers_consent(
+    serve_app: Serve, *, offered: bool
+) -> None:
+    changed = {} if offered else {"grant_management_endpoint": ""}
+    with serve_app(**changed) as app, app.browser() as browser:
+        app.sign_on(browser)
+        app.provider.granted = False
+        trouble = Asker(app, browser).ask().trouble
+    assert trouble is not None
+    assert trouble.way_on == "allow"
+
+
 def test_question_that_is_too_long_is_told_with_its_length_and_sent_nowhere(
     app: BankingApp, asker: Asker, records: Records
 ) -> None:

@@ -93,6 +93,20 @@ def test_an_authorization_server_that_does_not_know_the_agent_has_refused(world:
     assert "Permissions page" not in answer.text + step["hint"]
 
 
+def test_a_suspended_agent_says_that_the_bank_stops_it_and_not_that_the_customer_did(world: World) -> None:
+    said = "this agent is not active but suspended; ask whoever is responsible for it"
+    world.token_endpoint.refusal = refusal("invalid_client", said, 401)
+
+    answer = world.ask("What is my balance?")
+
+    assert "The bank does not let me" in answer.text
+    assert "it may have suspended me" in answer.text
+    assert "have not allowed" not in answer.text
+    [step] = answer.steps(4)
+    assert said in step["hint"]
+    assert "python -m auth_server agents resume" in step["hint"]
+
+
 def test_the_gateways_refusal_is_shown_and_told(world: World) -> None:
     world.gateway.instead = [denied(403, "The policy does not let this actor do account.list.")]
 

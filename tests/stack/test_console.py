@@ -155,6 +155,39 @@ def test_staff_land_in_the_console_and_a_customer_finds_nothing_there(new_visito
     customer.sign_out()
 
 
+def test_a_new_agent_is_registered_with_the_form_and_what_was_typed_stays_when_it_is_refused(
+    new_visitor: NewVisitor,
+) -> None:
+    console = staff(new_visitor, OWNER)
+    console.open("/console?view=register")
+    page = console.page
+    page.get_by_role("button", name="Register this agent").click()
+    expect(page.get_by_role("alert")).to_contain_text("Identifier is missing.")
+    page.get_by_label("Identifier").fill("http://card-agent.example.com")
+    page.get_by_label("Name").fill("Card <i>Assistant</i>")
+    page.get_by_label("Purpose").fill("Answers questions about cards")
+    page.get_by_label("Who runs it").fill("Cards, Example Bank")
+    page.get_by_label("Address of its keys").fill("https://card-agent.example.com/jwks.json")
+    page.get_by_label("Permissions").click()
+    page.get_by_role("option", name="See accounts and their balances").click()
+    page.keyboard.press("Escape")
+    page.get_by_text("As a draft: it can do nothing until it is resumed").click()
+    page.get_by_role("button", name="Register this agent").click()
+    expect(page.get_by_role("alert")).to_contain_text("agent_id: must be an https URL")
+    expect(page.get_by_label("Purpose")).to_have_value("Answers questions about cards")
+    console.screenshot("console-register-refused")
+    page.get_by_label("Identifier").fill("https://card-agent.example.com")
+    page.get_by_role("button", name="Register this agent").click()
+    expect(page.get_by_role("status")).to_contain_text("Card <i>Assistant</i> is registered, and draft.")
+    page.get_by_role("link", name="Look at it").click()
+    expect(page.get_by_role("heading", name="Card <i>Assistant</i>")).to_be_visible()
+    expect(page.locator(".registered")).to_contain_text(OWNER)
+    decide(console, "Retire it for ever", "Yes, retire it for ever", "the test is over")
+    expect(page.locator(".agent-head .state")).to_contain_text("Retired")
+    expect(page.get_by_role("button", name="Resume this agent")).to_have_count(0)
+    console.sign_out()
+
+
 @pytest.mark.parametrize("appearance", APPEARANCES)
 def test_no_page_of_staff_shows_a_mistake_or_is_cut_off(appearance: str, new_visitor: NewVisitor) -> None:
     customer = new_visitor(**APPEARANCES[appearance])
@@ -172,6 +205,7 @@ def test_no_page_of_staff_shows_a_mistake_or_is_cut_off(appearance: str, new_vis
 
     customer.open("/activity")
     expect(customer.page.locator(".deeds").first).to_contain_text("Bank Assistant sent a transfer.")
+    expect(customer.page.get_by_label("By which assistant")).to_be_visible()
     look(customer, "8-activity")
     expect(console.page.locator(".ledger.agents")).to_contain_text(AGENT_NAME)
     look(console, "9-console")
@@ -180,7 +214,16 @@ def test_no_page_of_staff_shows_a_mistake_or_is_cut_off(appearance: str, new_vis
     look(console, "9-console-agent")
     console.page.get_by_role("button", name="Suspend this agent").click()
     expect(console.page.get_by_role("dialog")).to_contain_text("stops at once")
+    expect(console.page.get_by_label("Reason")).to_be_visible()
     look(console, "9-console-suspend")
     console.page.get_by_role("button", name="Leave it as it is").click()
+    console.page.get_by_role("link", name="Register", exact=True).click()
+    expect(console.page.get_by_role("button", name="Register this agent")).to_be_visible()
+    expect(console.page.get_by_label("Customers")).to_be_visible()
+    look(console, "9-console-register")
+    console.page.get_by_role("link", name="Audit", exact=True).click()
+    expect(console.page.get_by_role("button", name="Search")).to_be_visible()
+    expect(console.page.get_by_label("Trace id")).to_be_visible()
+    look(console, "9-console-audit")
     console.sign_out()
     customer.sign_out()
