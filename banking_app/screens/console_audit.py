@@ -37,7 +37,9 @@ def draw(services: Services, who: Customer) -> None:
     traces = found.traces
     given = trail.permissions(who.session_id, found.question)
     rows = [(trace, allowed_by(trace, given)) for trace in traces]
-    st.html(render("console_traces.html", rows=rows, lacking=found.lacking.values(), more=bool(found.more)))
+    st.html(
+        render("console_traces.html", rows=rows, lacking=list(found.lacking.values()), more=bool(found.more))
+    )
     with st.container(horizontal=True, key="audit-on"):
         if found.more and st.button("Show older", key="audit-older", icon=":material/expand_more:"):
             st.session_state[_FOUND] = trail.go_on(who.session_id, found)

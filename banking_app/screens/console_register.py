@@ -7,7 +7,7 @@ import streamlit as st
 from banking_app.agent_form import MAX_SECONDS, AgentForm, Faults
 from banking_app.failures import Failure, Refused
 from banking_app.own_pages import Page
-from banking_app.rendering import render
+from banking_app.rendering import as_label, render
 from banking_app.screens.console_confirm import MAX_REASON
 from banking_app.screens.notice import show_failure
 from banking_app.screens.visitor import Customer
@@ -20,8 +20,6 @@ _PERMISSIONS: Final = {
 }
 _KEYS: Final = "Its public ES256 keys, each with a kid, as a JWK or a JWK set. Never a private key."
 _KEYS_ADDRESS: Final = "Where it publishes its public keys (jwks_uri), and rotates them by itself."
-_AS_UPLOADED: Final = "Paste them here"
-_AT_ADDRESS: Final = "The agent publishes them"
 
 
 def draw(services: Services, who: Customer) -> None:
@@ -29,22 +27,14 @@ def draw(services: Services, who: Customer) -> None:
     st.html(render("console_register.html", role=who.session.role))
     if who.session.role == "auditor":
         return
-    with st.container(key="register"):
-        keys_are = st.segmented_control(
-            "Where are its public keys?",
-            [_AT_ADDRESS, _AS_UPLOADED],
-            default=_AT_ADDRESS,
-            required=True,
-            key="keys-are",
-        )
-        with st.form("register-agent", border=False, enter_to_submit=False):
-            form = _fields(services, who, uploaded=keys_are == _AS_UPLOADED)
-            sent = st.form_submit_button("Register this agent", type="primary", key="register-send")
+    with st.container(key="register"), st.form("register-agent", border=False, enter_to_submit=False):
+        form = _fields(services, who)
+        sent = st.form_submit_button("Register this agent", type="primary", key="register-send")
     if sent:
         _register(services, who, form)
 
 
-def _fields(services: Services, who: Customer, *, uploaded: bool) -> AgentForm:
+def _fields(services: Services, who: Customer) -> AgentForm:
     _says("Who it is")
     agent_id = _text(
         "Identifier",
@@ -66,23 +56,17 @@ def _fields(services: Services, who: Customer, *, uploaded: bool) -> AgentForm:
             placeholder="olivia@example.com",
         )
     _says("How it proves who it is")
-    jwks_uri = jwks = ""
-    if uploaded:
-        jwks = _area("Public keys", _KEYS)
-    else:
-        jwks_uri = _text("Address of its keys", _KEYS_ADDRESS)
+    _help("Either it publishes its public keys, or you paste them: fill in one of the two.")
+    jwks_uri = _text(
+        "Address of its keys", _KEYS_ADDRESS, placeholder="https://card-agent.example.com/jwks.json"
+    )
+    jwks = _area("Public keys", _KEYS)
     _says("What it may do at most")
     audience = _text(
         "Audience", "The one service that its tokens are for.", value=services.settings.account_api_audience
     )
-    scopes = st.multiselect(
-        "Permissions",
-        list(_PERMISSIONS),
-        format_func=lambda name: f"{_PERMISSIONS[name]} ({name})".replace(":", "\\:"),
-        placeholder="Choose what it may do",
-        key="new-scopes",
-    )
-    _help("The most that a customer can allow it. The customer decides, and may allow less.")
+    _help("The most that a customer can allow it, who may allow less:")
+    scopes = [name for name, says in _PERMISSIONS.items() if st.checkbox(as_label(says), key=f"new-{name}")]
     max_seconds = st.number_input(
         "Longest life of its tokens, in seconds", 1, MAX_SECONDS, MAX_SECONDS, key="new-max-seconds"
     )
