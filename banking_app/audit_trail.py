@@ -13,7 +13,7 @@ from banking_app.parties import PARTIES
 from banking_app.service_http import Document, Service
 
 MOST_AT_ONCE: Final = 1000
-_PAGE: Final = 200
+_PAGE: Final = 60
 _AROUND: Final = timedelta(minutes=10)
 """How long before and after a found record its trace is looked for."""
 
@@ -105,9 +105,10 @@ class Found:
 
     @property
     def traces(self) -> tuple[Trace, ...]:
-        """Return the traces that are complete up to here, newest first.
+        """Return the traces up to where every service's records are known, newest first.
 
-        Where a service has more, what is older than its last record waits for the next page.
+        Where a service has more, what is older than its last record waits for the next page; so may records
+        of the last trace that is shown.
         """
         last = [self._oldest(service) for service in self.more]
         horizon = max(last) if last else None

@@ -22,7 +22,7 @@ def draw(services: Services, who: Customer, agent: Agent) -> None:
     """Draw the chart and the newest decisions; what cannot be had is said in their place."""
     trail = services.audit_trail
     lacking: dict[str, str] = {
-        name: f"The {PARTIES[name].lower()} does not show its records here." for name in trail.not_offered
+        name: f"{PARTIES[name]}: its records are not shown here." for name in trail.not_offered
     }
     found = trail.search(who.session_id, Question(agent=agent.agent_id), MOST_AT_ONCE)
     lacking |= found.lacking

@@ -95,8 +95,8 @@ def _start(day: date | None, days: int = 0) -> datetime | None:
 
 def _draw_downloads(traces: Sequence[Trace]) -> None:
     st.download_button(
-        "Download as JSON lines",
-        lambda: as_json_lines(traces),
+        "Download these as JSON lines",
+        as_json_lines(traces),
         "records.jsonl",
         "application/jsonl",
         on_click="ignore",
@@ -104,8 +104,8 @@ def _draw_downloads(traces: Sequence[Trace]) -> None:
         key="audit-jsonl",
     )
     st.download_button(
-        "Download as CSV",
-        lambda: as_csv(traces),
+        "Download these as CSV",
+        as_csv(traces),
         "records.csv",
         "text/csv",
         on_click="ignore",

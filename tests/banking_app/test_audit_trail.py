@@ -99,7 +99,7 @@ def test_what_is_searched_for_is_what_each_service_is_asked(trail: AuditTrail, s
             "to": "2026-11-25T09:00:00+00:00",
             "trace_id": "a" * 32,
             "order": "newest",
-            "limit": "200",
+            "limit": "60",
         }
     ]
 
