@@ -190,12 +190,13 @@ async def test_an_event_that_cannot_be_relied_on_is_told_back_and_counts_as_no_n
         PlainTextResponse("no JSON"),
         RedirectResponse("/elsewhere"),
         PlainTextResponse("[" * 100_000),
+        PlainTextResponse("x" * (4 * 1024 * 1024 + 1)),
         JSONResponse([]),
         JSONResponse({}),
         JSONResponse({"sets": []}),
         JSONResponse({"sets": None}),
     ],
-    ids=["500", "401", "text", "redirect", "deep", "list", "no sets", "sets as a list", "null"],
+    ids=["500", "401", "text", "redirect", "deep", "endless", "list", "no sets", "sets as a list", "null"],
 )
 async def test_an_unusable_answer_is_no_news(
     receiver: EventReceiver, transmitter: Transmitter, clock: SetClock, answer: Response
