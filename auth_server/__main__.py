@@ -1,4 +1,4 @@
-"""The authorization server's command line: `python -m auth_server rotate-key` and `… agents`."""
+"""The command line: `python -m auth_server rotate-key`, `… agents`, `… staff`, `… customers`."""
 
 import argparse
 import sys
@@ -8,6 +8,8 @@ from pydantic import ValidationError
 
 from auth_server.agents_command import run_agents
 from auth_server.agents_parser import add_agents_parser
+from auth_server.people_command import run_people
+from auth_server.people_parser import add_customers_parser, add_staff_parser
 from auth_server.settings import Settings
 from auth_server.signing_keys import LONGEST_TOKEN_LIFE, SigningKeys
 
@@ -22,13 +24,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Uses the same DATA_DIR as the server, which takes the new key up without a restart.",
     )
     add_agents_parser(commands)
+    add_staff_parser(commands)
+    add_customers_parser(commands)
     parsed = parser.parse_args(arguments)
     try:
         settings = Settings()
     except ValidationError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return run_agents(parsed, settings) if parsed.command == "agents" else _rotate_key(settings)
+    match parsed.command:
+        case "agents":
+            return run_agents(parsed, settings)
+        case "staff" | "customers":
+            return run_people(parsed, settings)
+    return _rotate_key(settings)
 
 
 def _rotate_key(settings: Settings) -> int:

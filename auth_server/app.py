@@ -13,7 +13,18 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.routing import BaseRoute
 
-from auth_server import authorize, consent, end_session, endpoints, event_delivery, own_interfaces, sign_on
+from auth_server import (
+    administration,
+    administration_customers,
+    administration_grants,
+    authorize,
+    consent,
+    end_session,
+    endpoints,
+    event_delivery,
+    own_interfaces,
+    sign_on,
+)
 from auth_server.audit import transaction
 from auth_server.authorization_code import (
     AuthorizationCodeGrant,
@@ -29,6 +40,7 @@ from auth_server.context import Context
 from auth_server.csrf import CsrfProtection
 from auth_server.demo_agent import seed_agent
 from auth_server.demo_customers import seed_customers
+from auth_server.demo_staff import seed_staff
 from auth_server.expiry import remove_expired_regularly
 from auth_server.failures import register_failures
 from auth_server.introspection import IntrospectionEndpoint
@@ -68,7 +80,10 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     app = FastAPI(title="Authorization server", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.context = context
     routes: list[BaseRoute] = []
-    for module in (authorize, sign_on, consent, end_session, endpoints, own_interfaces, event_delivery):
+    for module in (
+        *(authorize, sign_on, consent, end_session, endpoints, own_interfaces, event_delivery),
+        *(administration, administration_grants, administration_customers),
+    ):
         app.include_router(module.router)
         routes += module.router.routes
     app.router.routes.extend(health_routes({"database": _database_check(context.engine)}))
@@ -84,6 +99,7 @@ def _context(settings: Settings, clock: Clock, http: httpx2.AsyncClient) -> Cont
     with transaction(engine) as db:
         create_tables(db)
         seed_customers(db, settings.demo_password, passwords)
+        seed_staff(db, settings.demo_password, passwords)
         seed_agent(db, settings, clock())
     return Context(
         settings=settings,

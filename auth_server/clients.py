@@ -7,7 +7,14 @@ from typing import Any, Final
 
 from authlib.oauth2.rfc6749 import ClientMixin
 
-from auth_server.scopes import ALL_ACCOUNT, GRANT_MANAGEMENT, OPENID, READ_ACCOUNTS, SECURITY_EVENTS
+from auth_server.scopes import (
+    ADMINISTRATION,
+    ALL_ACCOUNT,
+    GRANT_MANAGEMENT,
+    OPENID,
+    READ_ACCOUNTS,
+    SECURITY_EVENTS,
+)
 from auth_server.settings import Settings
 from delegation.scope import Scope
 from delegation.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
@@ -104,7 +111,7 @@ def registered_clients(settings: Settings) -> dict[str, Client]:
         jwks_uri=settings.banking_app_jwks_uri,
         grant_types=frozenset({"authorization_code", "refresh_token"}),
         resources={
-            settings.issuer: Scope(OPENID | GRANT_MANAGEMENT),
+            settings.issuer: Scope(OPENID | GRANT_MANAGEMENT | ADMINISTRATION),
             settings.account_api_audience: READ_ACCOUNTS,
         },
         redirect_uris=(f"{settings.banking_app_url}/callback",),
