@@ -8,7 +8,7 @@ from sqlalchemy import JSON, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from auth_server.clients import Client
-from delegation.database import UtcDateTime
+from delegation.database import UtcDateTime, add_missing_columns
 from delegation.record_table import record_table
 
 
@@ -22,11 +22,12 @@ RECORD = record_table(Base.metadata)
 
 
 def create_tables(db: Session) -> None:
-    """Create the tables that are missing."""
+    """Create the tables that are missing, and add the columns that an earlier version's tables lack."""
     if db.get_bind().dialect.name == "postgresql":
         # Several servers may start on one database. SQLite's transactions wait for each other anyway.
         db.execute(text("SELECT pg_advisory_xact_lock(8502)"))
     Base.metadata.create_all(db.connection())
+    add_missing_columns(db.connection(), Base.metadata)
 
 
 def hashed(secret: str) -> str:

@@ -4,7 +4,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, DateTime, Dialect, Engine, TypeDecorator, create_engine, event, make_url
+from sqlalchemy import (
+    URL,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    TypeDecorator,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+)
+from sqlalchemy.schema import CreateColumn
 
 _TIMEOUT_SECONDS: Final = 5
 """How long to wait for a connection, a lock or a statement, before the answer is that it cannot be had."""
@@ -63,6 +76,34 @@ def _postgresql(url: URL) -> Engine:
         },
         hide_parameters=True,
     )
+
+
+def add_missing_columns(connection: Connection, metadata: MetaData) -> None:
+    """Add the columns that a table from an earlier version lacks, and their indexes; its rows stay.
+
+    `MetaData.create_all` makes missing tables and leaves those that are there as they are. This looks at
+    these, in the caller's transaction; when several servers may start at once, the caller holds a lock.
+    What rows say there is NULL. Defaults, types, constraints and columns that are there are not compared.
+
+    Raises:
+        ValueError: a missing column may not be NULL, or must be unique: then somebody has to say what stands
+            in the rows that are there.
+    """
+    inspector = inspect(connection)
+    for table in metadata.sorted_tables:
+        if not inspector.has_table(table.name):
+            continue
+        present = {column["name"] for column in inspector.get_columns(table.name)}
+        missing = [column for column in table.columns if column.name not in present]
+        for column in missing:
+            if not column.nullable or column.unique:
+                raise ValueError(f"{table.name}.{column.name} is missing and cannot be added to rows")
+            name = connection.dialect.identifier_preparer.format_table(table)
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {definition}")
+        for index in table.indexes:
+            if not set(missing).isdisjoint(index.columns):
+                index.create(connection)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
