@@ -25,9 +25,11 @@ from account_api.settings import Settings
 from account_api.tables import metadata
 from delegation.clock import Clock, utc_now
 from delegation.database import open_database
-from delegation.health import NotReady, health_routes
+from delegation.event_receiver import EventReceiver, receiving
+from delegation.health import Check, NotReady, health_routes
 from delegation.jwks import RemoteKeySet
 from delegation.scope import Scope
+from delegation.signing_key import SigningKey, jwk_set
 from delegation.trace import TraceMiddleware
 from delegation.verification import TokenVerifier
 
@@ -43,10 +45,12 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     http = httpx2.AsyncClient()
     keys = RemoteKeySet(settings.jwks_uri, http, clock)
     database = _database(settings, clock)
+    key = SigningKey.load_or_create(settings.data_dir / "signing_key.pem")
+    receiver = _receiver(settings, key, keys, http, clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with http:
+        async with http, receiving(receiver):
             # A database that is not up yet is no reason not to start: /readyz says what is lacking.
             with suppress(DatabaseUnavailable):
                 await run_in_threadpool(_use, database)
@@ -64,13 +68,19 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     app.state.bank = Bank(
         database=database,
-        verifier=TokenVerifier(settings.issuer, settings.audience, keys, clock=clock),
+        verifier=TokenVerifier(
+            settings.issuer,
+            settings.audience,
+            keys,
+            clock=clock,
+            revocations=receiver.revocations if receiver else None,
+        ),
         app_client_ids=settings.app_client_ids,
         resource_metadata_url=settings.resource_metadata_url,
         clock=clock,
     )
     app.include_router(router)
-    app.router.routes.extend(_public_routes(settings, database, keys))
+    app.router.routes.extend(_public_routes(settings, database, keys, key, receiver))
     app.add_middleware(TraceMiddleware)
     return app
 
@@ -84,7 +94,30 @@ def _database(settings: Settings, clock: Clock) -> Database:
     return Database(open_database(settings.database_url.get_secret_value(), sqlite_file), prepare)
 
 
-def _public_routes(settings: Settings, database: Database, keys: RemoteKeySet) -> list[Route]:
+def _receiver(
+    settings: Settings, key: SigningKey, keys: RemoteKeySet, http: httpx2.AsyncClient, clock: Clock
+) -> EventReceiver | None:
+    if not settings.security_events_endpoint:
+        return None
+    return EventReceiver(
+        settings.security_events_endpoint,
+        issuer=settings.issuer,
+        token_endpoint=settings.token_endpoint,
+        client_id=settings.client_id,
+        key=key,
+        keys=keys,
+        http=http,
+        clock=clock,
+    )
+
+
+def _public_routes(
+    settings: Settings,
+    database: Database,
+    keys: RemoteKeySet,
+    key: SigningKey,
+    receiver: EventReceiver | None,
+) -> list[Route]:
     async def database_ready() -> None:
         try:
             await run_in_threadpool(_use, database)
@@ -100,9 +133,14 @@ def _public_routes(settings: Settings, database: Database, keys: RemoteKeySet) -
     async def metadata_document(_request: Request) -> JSONResponse:
         return JSONResponse(document)
 
+    async def jwks(_request: Request) -> JSONResponse:
+        return JSONResponse(jwk_set(key))
+
+    checks: dict[str, Check] = {"database": database_ready, "keys": keys_ready}
     return [
-        *health_routes({"database": database_ready, "keys": keys_ready}),
+        *health_routes(checks | ({"security events": receiver.ready} if receiver else {})),
         Route(WELL_KNOWN, metadata_document),
+        Route("/jwks.json", jwks),
     ]
 
 

@@ -18,6 +18,9 @@ class Settings(BaseSettings):
 
     issuer: str = "http://localhost:8502"
     jwks_uri: str = "http://localhost:8502/jwks"
+    token_endpoint: str = "http://localhost:8502/token"  # noqa: S105 - an address, not a secret
+    security_events_endpoint: str = ""
+    client_id: str = "account-api"
     audience: str = "https://account.api.example.com"
     resource_metadata_url: MetadataUrl = "http://localhost:8505/.well-known/oauth-protected-resource"
     app_client_ids: Annotated[frozenset[str], NoDecode] = frozenset({"banking-app"})

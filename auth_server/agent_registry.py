@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from auth_server.agent_details import AgentDetails, RegistryError, details
 from auth_server.agent_history import By, note
 from auth_server.agent_tables import RegisteredAgent
+from auth_server.ended_tokens import revoke_agent
 from auth_server.tables import Customer
-from auth_server.tokens import revoke_agent
 
 Transition = Literal["suspend", "resume", "retire"]
 TRANSITIONS: Final[Mapping[Transition, tuple[frozenset[str], str]]] = {

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.routing import BaseRoute
 
-from auth_server import authorize, consent, end_session, endpoints, own_interfaces, sign_on
+from auth_server import authorize, consent, end_session, endpoints, event_delivery, own_interfaces, sign_on
 from auth_server.audit import transaction
 from auth_server.authorization_code import (
     AuthorizationCodeGrant,
@@ -68,7 +68,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     app = FastAPI(title="Authorization server", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.context = context
     routes: list[BaseRoute] = []
-    for module in (authorize, sign_on, consent, end_session, endpoints, own_interfaces):
+    for module in (authorize, sign_on, consent, end_session, endpoints, own_interfaces, event_delivery):
         app.include_router(module.router)
         routes += module.router.routes
     app.router.routes.extend(health_routes({"database": _database_check(context.engine)}))

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from auth_server.context import Context
+from auth_server.event_streams import remove_old_events
 from auth_server.tables import (
     AuthorizationCode,
     FailedSignOn,
@@ -26,9 +27,10 @@ _KEPT: Final = timedelta(hours=1)
 
 
 def remove_expired(db: Session, now: datetime) -> None:
-    """Remove codes, tokens, sessions and assertions whose time is over. Grants stay."""
+    """Remove codes, tokens, sessions, assertions and events whose time is over. Grants stay."""
     for table in (AuthorizationCode, RefreshToken, IssuedToken, SignOnSession, UsedAssertion):
         db.execute(delete(table).where(table.expires_at < now - _KEPT))
+    remove_old_events(db, now)
     db.execute(delete(FailedSignOn).where(FailedSignOn.last_at < now - _KEPT))
 
 

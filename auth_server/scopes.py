@@ -8,6 +8,9 @@ OPENID: Final = Scope({"openid", "profile"})
 GRANT_MANAGEMENT: Final = Scope({"grant_management_query", "grant_management_revoke"})
 """What the customer's own app may do with grants (FAPI Grant Management §6)."""
 
+SECURITY_EVENTS: Final = Scope({"ssf.read"})
+"""What a resource needs to be told of tokens that have ended (CAEP Interoperability Profile 1.0 §2.7.3)."""
+
 READ_ACCOUNTS: Final = Scope({"account:read_balance", "account:read_transactions"})
 TRANSFER: Final = Scope({"account:transfer"})
 ALL_ACCOUNT: Final = Scope({*READ_ACCOUNTS, *TRANSFER})
@@ -19,4 +22,4 @@ DESCRIPTIONS: Final = {
 }
 """The permissions that a customer can delegate, in the order in which they are shown."""
 
-SUPPORTED: Final = Scope({*OPENID, *GRANT_MANAGEMENT, *ALL_ACCOUNT})
+SUPPORTED: Final = Scope({*OPENID, *GRANT_MANAGEMENT, *SECURITY_EVENTS, *ALL_ACCOUNT})

@@ -9,8 +9,10 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from delegation.clock import Clock, utc_now
+from delegation.event_receiver import EventReceiver, receiving
 from delegation.health import health_routes
 from delegation.jwks import RemoteKeySet
+from delegation.signing_key import SigningKey
 from delegation.trace import TraceMiddleware
 from gateway.door import Door
 from gateway.policy import OWN_PATHS
@@ -28,6 +30,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGI
     policy = PolicyFile(settings.policy_file)
     http = httpx2.AsyncClient()
     keys = RemoteKeySet(settings.jwks_uri, http, clock)
+    key = SigningKey.load_or_create(settings.data_dir / "signing_key.pem")
+    receiver = _receiver(settings, key, keys, http, clock)
     upstream = Upstream(
         settings.upstream_url,
         max_connections=settings.upstream_max_connections,
@@ -37,16 +41,37 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGI
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with http, upstream:
+        async with http, upstream, receiving(receiver):
             yield
 
     own = Starlette(
-        routes=[*health_routes(checks(policy, keys, upstream)), *published_routes(policy, settings)],
+        routes=[
+            *health_routes(checks(policy, keys, upstream, receiver)),
+            *published_routes(policy, settings, key),
+        ],
         exception_handlers={UnsoundPolicy: no_policy},
         lifespan=lifespan,
     )
-    door = Door(settings, policy, keys, upstream, clock)
+    revocations = receiver.revocations if receiver else None
+    door = Door(settings, policy, keys, upstream, clock, revocations)
     return TraceMiddleware(partial(_dispatch, own, door))
+
+
+def _receiver(
+    settings: Settings, key: SigningKey, keys: RemoteKeySet, http: httpx2.AsyncClient, clock: Clock
+) -> EventReceiver | None:
+    if not settings.security_events_endpoint:
+        return None
+    return EventReceiver(
+        settings.security_events_endpoint,
+        issuer=settings.issuer,
+        token_endpoint=settings.token_endpoint,
+        client_id=settings.client_id,
+        key=key,
+        keys=keys,
+        http=http,
+        clock=clock,
+    )
 
 
 async def _dispatch(own: ASGIApp, door: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,9 +8,11 @@ from starlette.types import Receive, Scope, Send
 
 from delegation.bearer import BearerError, bearer_token
 from delegation.clock import Clock
-from delegation.jwks import KeysUnavailable, RemoteKeySet
+from delegation.jwks import RemoteKeySet
 from delegation.record import Record, of_token, print_record
+from delegation.revocations import Revocations
 from delegation.token import AccessToken
+from delegation.unverifiable import Unverifiable
 from delegation.verification import TokenVerifier
 from gateway.decision import Decision, Deny, Permit, decide, deny_token, deny_unverifiable
 from gateway.policy import WITH_BODY
@@ -36,13 +38,20 @@ class Door:
     """The ASGI application that stands before the resource, with no framework on the way."""
 
     def __init__(
-        self, settings: Settings, policy: PolicyFile, keys: RemoteKeySet, upstream: Upstream, clock: Clock
+        self,
+        settings: Settings,
+        policy: PolicyFile,
+        keys: RemoteKeySet,
+        upstream: Upstream,
+        clock: Clock,
+        revocations: Revocations | None,
     ) -> None:
         self._settings = settings
         self._policy = policy
         self._keys = keys
         self._upstream = upstream
         self._clock = clock
+        self._revocations = revocations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -88,8 +97,8 @@ class Door:
             token = await self._authenticate(scope, policy.audience)
         except BearerError as error:
             return deny_token(error), None
-        except KeysUnavailable:
-            return deny_unverifiable("The issuer's keys"), None
+        except Unverifiable as error:
+            return deny_unverifiable(error.lack), None
         except UnsoundPolicy:
             return deny_unverifiable("The policy"), None
         decision = decide(policy, token, scope["method"], scope["raw_path"])
@@ -100,7 +109,13 @@ class Door:
     async def _authenticate(self, scope: Scope, audience: str) -> AccessToken:
         authorization = Headers(scope=scope).getlist("authorization")
         encoded = bearer_token(authorization, query_parameters(scope["query_string"]))
-        verifier = TokenVerifier(self._settings.issuer, audience, self._keys, clock=self._clock)
+        verifier = TokenVerifier(
+            self._settings.issuer,
+            audience,
+            self._keys,
+            clock=self._clock,
+            revocations=self._revocations,
+        )
         return await verifier.verify(encoded)
 
     def _objection(self, scope: Scope, operation: str) -> Deny | None:

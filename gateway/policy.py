@@ -11,7 +11,13 @@ from delegation.scope import Scope
 from gateway.path_template import PathTemplate
 from gateway.route_table import RouteTable
 
-OWN_PATHS: Final = ("/healthz", "/readyz", "/.well-known/oauth-protected-resource", "/openapi.json")
+OWN_PATHS: Final = (
+    "/healthz",
+    "/readyz",
+    "/.well-known/oauth-protected-resource",
+    "/openapi.json",
+    "/jwks.json",
+)
 """What the gateway answers itself; no operation can stand there."""
 
 WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})

@@ -20,6 +20,10 @@ class Settings(BaseSettings):
 
     issuer: str = "http://localhost:8502"
     jwks_uri: str = "http://localhost:8502/jwks"
+    token_endpoint: str = "http://localhost:8502/token"  # noqa: S105 - an address, not a secret
+    security_events_endpoint: str = ""
+    client_id: str = "gateway"
+    data_dir: Path = Path("./data/gateway")
     policy_file: Path = Path(__file__).with_name("policy.yaml")
     resource_metadata_url: MetadataUrl = "http://localhost:8503/.well-known/oauth-protected-resource"
     upstream_url: Origin = "http://localhost:8505"
