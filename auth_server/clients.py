@@ -7,7 +7,14 @@ from typing import Any, Final
 
 from authlib.oauth2.rfc6749 import ClientMixin
 
-from auth_server.scopes import ALL_ACCOUNT, GRANT_MANAGEMENT, OPENID, READ_ACCOUNTS, SECURITY_EVENTS
+from auth_server.scopes import (
+    ALL_ACCOUNT,
+    CHECKPOINTS,
+    GRANT_MANAGEMENT,
+    OPENID,
+    READ_ACCOUNTS,
+    SECURITY_EVENTS,
+)
 from auth_server.settings import Settings
 from delegation.scope import Scope
 from delegation.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
@@ -92,7 +99,7 @@ class Agent(Client):
 
 @dataclass(frozen=True, kw_only=True)
 class Receiver(Client):
-    """A resource that receives security events under a token of its own, and acts for nobody."""
+    """A service that receives security events, and has its records signed, under a token of its own."""
 
 
 def registered_clients(settings: Settings) -> dict[str, Client]:
@@ -126,5 +133,5 @@ def _receivers(settings: Settings) -> Iterator[Receiver]:
             owner="Example Bank",
             jwks_uri=jwks_uri,
             grant_types=frozenset({"client_credentials"}),
-            resources={settings.issuer: SECURITY_EVENTS},
+            resources={settings.issuer: Scope({*SECURITY_EVENTS, *CHECKPOINTS})},
         )

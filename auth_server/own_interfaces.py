@@ -26,11 +26,12 @@ from delegation.scope import Scope
 from delegation.token import AccessToken, DelegationToken
 
 
-def _no_store(response: Response) -> None:
+def no_store(response: Response) -> None:
+    """Keep the answer out of every cache."""
     response.headers.update(NO_STORE)
 
 
-router = APIRouter(tags=["own interfaces"], dependencies=[Depends(_no_store)])
+router = APIRouter(tags=["own interfaces"], dependencies=[Depends(no_store)])
 TraceId = Annotated[str, Query(pattern="^[0-9a-f]{32}$")]
 
 

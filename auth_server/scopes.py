@@ -11,6 +11,9 @@ GRANT_MANAGEMENT: Final = Scope({"grant_management_query", "grant_management_rev
 SECURITY_EVENTS: Final = Scope({"ssf.read"})
 """What a resource needs to be told of tokens that have ended (CAEP Interoperability Profile 1.0 §2.7.3)."""
 
+CHECKPOINTS: Final = Scope({"audit:checkpoint"})
+"""What a service needs to have the head of its chain of records signed."""
+
 READ_ACCOUNTS: Final = Scope({"account:read_balance", "account:read_transactions"})
 TRANSFER: Final = Scope({"account:transfer"})
 ALL_ACCOUNT: Final = Scope({*READ_ACCOUNTS, *TRANSFER})
@@ -22,4 +25,4 @@ DESCRIPTIONS: Final = {
 }
 """The permissions that a customer can delegate, in the order in which they are shown."""
 
-SUPPORTED: Final = Scope({*OPENID, *GRANT_MANAGEMENT, *SECURITY_EVENTS, *ALL_ACCOUNT})
+SUPPORTED: Final = Scope({*OPENID, *GRANT_MANAGEMENT, *SECURITY_EVENTS, *CHECKPOINTS, *ALL_ACCOUNT})

@@ -4,7 +4,7 @@ A checkpoint is a JWS with `typ: checkpoint+jwt` (RFC 7515, RFC 8725 §3.11) and
 `service`, `position`, `hash`; `cut: true` in one that says where a chain begins after records were removed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,14 +16,18 @@ from sqlalchemy import Connection, Table, select
 
 from delegation.bearer import InvalidToken
 from delegation.record_chain import Head
-from delegation.record_table import chain_table, checkpoint_table
+from delegation.record_table import chain_table, checkpoint_table, locked_head
 from delegation.signing_key import ALGORITHM
 from delegation.verification import signed_claims
 
 TYPE: Final = "checkpoint+jwt"
 
-Sign = Callable[[Head, bool, datetime], str]
-"""Signs a head, as that of a cut or not, at this time; a service without a way to a signature has None."""
+Sign = Callable[[Head, bool, datetime], Awaitable[str]]
+"""Signs a head, as that of a cut or not, at this time; raises `NoSignature`."""
+
+
+class NoSignature(Exception):
+    """The authorization server does not sign now; the text says why, for a log."""
 
 
 class BadCheckpoint(Exception):
@@ -85,29 +89,26 @@ def check_checkpoint(
         raise BadCheckpoint("it was signed for something else")
 
 
-def add_checkpoint_if_due(
-    connection: Connection, table: Table, now: datetime, when: When, sign: Sign
-) -> None:
-    """Sign the chain's head if it is time, in the caller's transaction; several servers may try."""
+def due_checkpoint(connection: Connection, table: Table, now: datetime, when: When) -> Head | None:
+    """Return the chain's head if it is time to have it signed."""
     chain, checkpoint = chain_table(table), checkpoint_table(table)
-    row = connection.execute(select(chain.c.position, chain.c.hash)).one_or_none()
+    row = connection.execute(select(chain.c.position, chain.c.hash, chain.c.cut_position)).one_or_none()
     last = connection.execute(
         select(checkpoint.c.position, checkpoint.c.signed_at).order_by(checkpoint.c.position.desc()).limit(1)
     ).one_or_none()
-    signed_position = last.position if last else 0
-    if row is None or row.position <= signed_position:
-        return
-    waited = now - timedelta(seconds=when.seconds)
-    is_old = last is None or last.signed_at <= waited.timestamp()
-    if row.position - signed_position >= when.records or is_old:
-        head = Head(row.position, row.hash)
-        add_checkpoint(connection, table, head, sign(head, False, now), now)  # noqa: FBT003 - a callback's
+    if row is None or row.position <= (last.position if last else row.cut_position):
+        return None
+    is_many = last is not None and row.position - last.position >= when.records
+    is_late = last is None or last.signed_at <= (now - timedelta(seconds=when.seconds)).timestamp()
+    return Head(row.position, row.hash) if is_many or is_late else None
 
 
 def add_checkpoint(connection: Connection, table: Table, head: Head, jws: str, now: datetime) -> None:
-    """Keep a checkpoint, unless another server was first."""
-    checkpoint = checkpoint_table(table)
-    connection.execute(chain_table(table).update().values(id=chain_table(table).c.id))  # the head's lock
-    if connection.scalar(select(checkpoint.c.position).where(checkpoint.c.position == head.position)) is None:
+    """Keep a checkpoint, unless another server was first or the chain was cut beyond it meanwhile."""
+    checkpoint, chain = checkpoint_table(table), chain_table(table)
+    locked_head(connection, table)
+    is_there = connection.scalar(select(checkpoint.c.position).where(checkpoint.c.position == head.position))
+    is_cut = connection.scalar(select(chain.c.id).where(chain.c.cut_position >= head.position))
+    if is_there is None and is_cut is None:
         values = {"position": head.position, "hash": head.hash, "signed_at": int(now.timestamp()), "jws": jws}
         connection.execute(checkpoint.insert().values(**values))

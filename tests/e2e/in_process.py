@@ -171,9 +171,9 @@ def in_process() -> Iterator[InProcess]:
         backend = SeenBackend(api)
         api_url = ending.enter_context(serve(backend))
         gateway_url = f"http://127.0.0.1:{gateway_port}"
-        door = Layered(_gateway(issuer, f"{issuer}/jwks", api_url, gateway_url))
+        door = Layered(_gateway(data / "gateway", issuer, f"{issuer}/jwks", api_url, gateway_url))
         ending.enter_context(serve(door, gateway_port))
-        keyless = _gateway(issuer, _NOBODY_LISTENS, api_url, gateway_url)
+        keyless = _gateway(data / "keyless", issuer, _NOBODY_LISTENS, api_url, gateway_url)
         environment = {
             "AUTH_SERVER_URL": issuer,
             "GATEWAY_URL": gateway_url,
@@ -229,9 +229,10 @@ def _account_api(data: Path, issuer: str) -> ASGIApp:
     return account_api.app.create_app(settings)
 
 
-def _gateway(issuer: str, jwks_uri: str, upstream: str, url: str) -> ASGIApp:
+def _gateway(data_dir: Path, issuer: str, jwks_uri: str, upstream: str, url: str) -> ASGIApp:
     return gateway.app.create_app(
         gateway.settings.Settings(
+            data_dir=data_dir,
             issuer=issuer,
             jwks_uri=jwks_uri,
             upstream_url=upstream,
