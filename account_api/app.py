@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 import httpx2
 from fastapi import FastAPI
@@ -34,6 +35,8 @@ from delegation.scope import Scope
 from delegation.signing_key import SigningKey, jwk_set
 from delegation.trace import TraceMiddleware
 from delegation.verification import TokenVerifier
+
+DATABASE_FILE: Final = "account_api.sqlite3"
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> FastAPI:
@@ -95,7 +98,7 @@ def _database(settings: Settings, clock: Clock) -> Database:
         add_missing_columns(db, metadata)
         seed_if_empty(db, clock())
 
-    sqlite_file = settings.data_dir / "account_api.sqlite3"
+    sqlite_file = settings.data_dir / DATABASE_FILE
     return Database(open_database(settings.database_url.get_secret_value(), sqlite_file), prepare)
 
 

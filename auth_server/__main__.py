@@ -1,4 +1,4 @@
-"""The authorization server's command line: `python -m auth_server rotate-key` and `… agents`."""
+"""The authorization server's command line: `python -m auth_server rotate-key`, `… agents`, `… audit`."""
 
 import argparse
 import sys
@@ -8,8 +8,11 @@ from pydantic import ValidationError
 
 from auth_server.agents_command import run_agents
 from auth_server.agents_parser import add_agents_parser
+from auth_server.books import audited
 from auth_server.settings import Settings
 from auth_server.signing_keys import LONGEST_TOKEN_LIFE, SigningKeys
+from delegation.audit_command import run_audit
+from delegation.audit_parser import add_audit_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,13 +25,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Uses the same DATA_DIR as the server, which takes the new key up without a restart.",
     )
     add_agents_parser(commands)
+    add_audit_parser(commands)
     parsed = parser.parse_args(arguments)
     try:
         settings = Settings()
     except ValidationError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return run_agents(parsed, settings) if parsed.command == "agents" else _rotate_key(settings)
+    match parsed.command:
+        case "agents":
+            return run_agents(parsed, settings)
+        case "audit":
+            return run_audit(parsed, audited(settings))
+    return _rotate_key(settings)
 
 
 def _rotate_key(settings: Settings) -> int:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.routing import BaseRoute
 
 from auth_server import (
+    audit_trail,
     authorize,
     checkpoints,
     consent,
@@ -82,7 +83,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     routes: list[BaseRoute] = []
     for module in (
         *(authorize, sign_on, consent, end_session, endpoints, own_interfaces),
-        *(event_delivery, checkpoints),
+        *(event_delivery, checkpoints, audit_trail),
     ):
         app.include_router(module.router)
         routes += module.router.routes

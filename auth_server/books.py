@@ -9,6 +9,7 @@ from auth_server.context import Context
 from auth_server.settings import Settings
 from auth_server.signing_keys import SigningKeys
 from auth_server.tables import RECORD
+from delegation.audit_command import Audited, CannotTell
 from delegation.record_chain import Head
 from delegation.record_checkpoint import When
 from delegation.record_keeping import Keeping
@@ -30,6 +31,23 @@ def books(engine: Engine, keys: CheckpointKeys) -> Books:
 
     return Books(
         transaction=engine.begin, table=RECORD, service=SERVICE, step=1, signed_as=SERVICE, sign=sign
+    )
+
+
+def audited(settings: Settings) -> Audited:
+    """Return the records that the settings lead to, for the command line beside the running server."""
+
+    def keys() -> CheckpointKeys:
+        folder = settings.data_dir / "keys"
+        if not any(folder.glob("*.pem")):
+            raise CannotTell(f"there is no key in {folder}: set DATA_DIR to the running server's")
+        return checkpoint_keys(settings, SigningKeys(folder))
+
+    return Audited(
+        database_url=settings.database_url,
+        sqlite_file=settings.data_dir / "auth_server.db",
+        books=lambda engine, _http: books(engine, keys()),
+        own_keys=lambda: keys().published(),
     )
 
 

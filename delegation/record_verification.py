@@ -118,7 +118,10 @@ class _Verification:
         if jws is None:
             signed = self._connection.scalar(select(self._checkpoint.c.position).limit(1))
             return Fault("cut", cut.position, "the cut is not signed") if signed else None
-        return self._fault_of_signature(jws, cut, is_cut=True)
+        fault = self._fault_of_signature(jws, cut, is_cut=True)
+        if fault is None and self._verdict.checkpoints:
+            self._verdict.signed_position = cut.position
+        return fault
 
     def _fault_in_rows(self, head: Head) -> Fault | None:
         while rows := rows_after(self._connection, self._table, self._seen.position, _BATCH):

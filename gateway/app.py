@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Final
 
 import httpx2
 from starlette.applications import Starlette
@@ -28,6 +29,8 @@ from gateway.record_store import RecordStore
 from gateway.settings import Settings
 from gateway.upstream import Upstream
 
+DATABASE_FILE: Final = "gateway.sqlite3"
+
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGIApp:
     """Return the gateway: its own few paths on Starlette, every other call straight to the door."""
@@ -37,7 +40,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGI
     keys = RemoteKeySet(settings.jwks_uri, http, clock)
     key = SigningKey.load_or_create(settings.data_dir / "signing_key.pem")
     receiver = _receiver(settings, key, keys, http, clock)
-    database = open_database(settings.database_url.get_secret_value(), settings.data_dir / "gateway.sqlite3")
+    database = open_database(settings.database_url.get_secret_value(), settings.data_dir / DATABASE_FILE)
     store = RecordStore(database)
     decisions = DecisionLog(
         store, bound_seconds=settings.record_bound_seconds, capacity=settings.record_queue
