@@ -48,9 +48,11 @@ def fault_at(connection: Connection, table: Table, seen: Head, row: Mapping[str,
             return Fault("inserted", seen.position, f"the record of this position stands at {expected}")
     elsewhere = _where_it_stands(connection, table, seen, row)
     if elsewhere is not None:
-        if row["position"] > expected or _belongs(row, (elsewhere, expected + 1)):
-            return Fault("reordered", expected, f"the record of this position stands at {elsewhere}")
-        return Fault("inserted", expected, f"the record of this position stands at {elsewhere}{_named(row)}")
+        there = elsewhere["position"]
+        swapped = _hash(row, there, str(elsewhere["previous_hash"])) == elsewhere["hash"]
+        if row["position"] > expected or swapped or _belongs(row, (there, expected + 1)):
+            return Fault("reordered", expected, f"the record of this position stands at {there}")
+        return Fault("inserted", expected, f"the record of this position stands at {there}{_named(row)}")
     if row["position"] > expected:
         return Fault("removed", expected, f"the next record is at position {row['position']}")
     if _belongs(row, range(expected + 1, expected + _LONGEST_SHIFT)):
@@ -58,15 +60,16 @@ def fault_at(connection: Connection, table: Table, seen: Head, row: Mapping[str,
     return Fault("changed", expected, f"it is not what its hash was computed from{_named(row)}")
 
 
-def _where_it_stands(connection: Connection, table: Table, seen: Head, row: Mapping[str, Any]) -> int | None:
-    """Return where the record that follows `seen` is now, with its own hash or the one that it left there."""
+def _where_it_stands(
+    connection: Connection, table: Table, seen: Head, row: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """Return the row that has the record that follows `seen`, with its own hash or the one that it left."""
     expected = seen.position + 1
     left = row["hash"] if row["position"] == expected else None
     for other in all_rows_after(connection, table, expected):
         computed = _hash(other, expected, seen.hash)
         if computed is not None and computed in {other["hash"], left}:
-            position: int = other["position"]
-            return position
+            return other
     return None
 
 

@@ -72,6 +72,7 @@ class _Verification:
         self._progress = progress
         self._verdict = Verdict()
         self._seen = Head()
+        self._contradiction: Fault | None = None
 
     def run(self) -> Verdict:
         self._verdict.fault = self._first_fault()
@@ -127,17 +128,25 @@ class _Verification:
         while rows := rows_after(self._connection, self._table, self._seen.position, _BATCH):
             signed = self._signed(self._seen.position, rows[-1]["position"])
             for row in rows:
-                expected = self._seen.position + 1
-                if expected > head.position:
-                    return Fault("inserted", expected, "after the chain's last record")
-                if row["position"] != expected or not fits(row, expected, self._seen.hash):
-                    return fault_at(self._connection, self._table, self._seen, row, self._verdict.cut)
-                self._seen = Head(expected, row["hash"])
+                if fault := self._fault_of_row(row, head) or self._contradiction:
+                    return fault
+                self._seen = Head(row["position"], row["hash"])
                 self._verdict.records += 1
-                if expected in signed and (fault := self._fault_of_checkpoint(*signed[expected])):
+                if self._seen.position in signed and (
+                    fault := self._fault_of_checkpoint(*signed[self._seen.position])
+                ):
                     return fault
             self._progress(self._verdict.records)
         return None
+
+    def _fault_of_row(self, row: Mapping[str, Any], head: Head) -> Fault | None:
+        expected = self._seen.position + 1
+        fault = None
+        if row["position"] != expected or not fits(row, expected, self._seen.hash):
+            fault = fault_at(self._connection, self._table, self._seen, row, self._verdict.cut)
+        if expected > head.position and (fault is None or fault.position == expected):
+            return Fault("inserted", expected, "after the chain's last record")
+        return fault
 
     def _signed(self, after: int, until: object) -> dict[int, tuple[str, str]]:
         column = self._checkpoint.c
@@ -152,10 +161,11 @@ class _Verification:
     def _fault_of_checkpoint(self, hash_: str, jws: str) -> Fault | None:
         fault = self._fault_of_signature(jws, Head(self._seen.position, hash_))
         if fault is None and hash_ != self._seen.hash:
+            # If only this record has a new hash, the next one shows it; else the chain was computed anew.
             first = max(self._verdict.signed_position, self._verdict.cut) + 1
             what = f"between here and position {self._seen.position}, where the hash is not the signed one"
-            return Fault("changed", first, what)
-        if fault is None:
+            self._contradiction = Fault("changed", first, what)
+        elif fault is None:
             self._verdict.signed_position = self._seen.position
         return fault
 
@@ -177,6 +187,8 @@ class _Verification:
             return Fault("removed", last.position + 1, what)
         if last.hash != head.hash:
             return Fault("changed", last.position, "its hash was made anew")
+        if self._contradiction:
+            return self._contradiction
         beyond = self._connection.execute(
             select(self._checkpoint).where(self._checkpoint.c.position > last.position).limit(1)
         ).one_or_none()
