@@ -84,7 +84,7 @@ class DecisionLog:
         """Take the record of a permit; return when it is on disk if that must be before the effect.
 
         Raises:
-            CannotRecord: it may not be allowed. If the write was under way the record may still appear.
+            CannotRecord: it may not be allowed. A record that was just being committed may still appear.
         """
         waiter = self._loop.create_future() if before_effect else None
         entry = _Entry(record, self._monotonic(), waiter)
@@ -139,9 +139,8 @@ class DecisionLog:
 
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
-            records = [entry.record for entry in batch if not entry.withdrawn]
             try:
-                self._store.append(records)
+                self._store.append(entry.record for entry in batch if not entry.withdrawn)
             except Exception as error:  # noqa: BLE001 - whatever it is, this thread must go on
                 self._failed(error)
             else:

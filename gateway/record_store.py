@@ -1,6 +1,6 @@
 """The database of the gateway's records."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
@@ -34,15 +34,16 @@ class RecordStore:
         with self._engine.begin() as connection:
             yield connection
 
-    def append(self, records: Sequence[Record]) -> None:
+    def append(self, records: Iterable[Record]) -> None:
         """Write records, all or none; of none, see whether any could be written.
+
+        They are looked at when all that may have to be waited for is over.
 
         Raises:
             SQLAlchemyError: nothing was written, unless the connection broke during the commit.
         """
         with self.transaction() as connection:
-            if not records:
-                locked_head(connection, tables.record)
+            locked_head(connection, tables.record)
             append_records(connection, tables.record, records)
 
     def dispose(self) -> None:
