@@ -12,6 +12,8 @@ from typing import Any, Final
 GENESIS: Final = "0" * 64
 """The previous hash of the first record."""
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -27,7 +29,7 @@ def canonical(value: Mapping[str, Any]) -> bytes:
     Those are objects with ASCII names, texts, integers and lists of texts: names sorted, no white space,
     UTF-8, only what must be escaped escaped.
     """
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def link_hash(previous_hash: str, position: int, record: Mapping[str, Any]) -> str:
