@@ -14,19 +14,19 @@ from auth_server.tables import IssuedToken, RefreshToken
 
 def revoke_token(db: Session, token: IssuedToken, now: datetime) -> None:
     """End one access token, and what was exchanged for it (RFC 7009 §2.1)."""
-    tokens_ended(db, [one.jti for one in _end(db, now, IssuedToken.jti == token.jti)], now)
+    tokens_ended(db, _end(db, now, IssuedToken.jti == token.jti), now)
 
 
 def revoke_family(db: Session, family: str, now: datetime) -> None:
     """End every token that came of one authorization code (RFC 6749 §4.1.2, RFC 9700 §4.14.2)."""
     _end_refresh_tokens(db, now, RefreshToken.family == family)
-    tokens_ended(db, [one.jti for one in _end(db, now, IssuedToken.family == family)], now)
+    tokens_ended(db, _end(db, now, IssuedToken.family == family), now)
 
 
 def revoke_session(db: Session, sid: str, now: datetime) -> None:
     """End every token that came of one sign-on session."""
     _end_refresh_tokens(db, now, RefreshToken.sid == sid)
-    tokens_ended(db, [one.jti for one in _end(db, now, IssuedToken.sid == sid)], now)
+    tokens_ended(db, _end(db, now, IssuedToken.sid == sid), now)
 
 
 def revoke_delegations(db: Session, sub: str, agent: str, now: datetime) -> None:

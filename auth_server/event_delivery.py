@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Path
+from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +16,7 @@ from auth_server.context import Context, InContext
 from auth_server.documented import PROTECTED, problem
 from auth_server.event_streams import acknowledge, last_event, open_stream, pending
 from auth_server.event_tables import SecurityEvent
+from auth_server.json_body import documented, json_body
 from auth_server.own_interfaces import needs
 from auth_server.scopes import SECURITY_EVENTS
 from delegation.bearer import InsufficientScope, InvalidToken
@@ -62,26 +63,31 @@ def check_receiver_token(token: AccessToken, context: Context, scope: Scope) -> 
 
 
 @router.post(
-    "/events/{stream_id}", name="events.poll", responses=PROTECTED | problem(404, 422), response_model=None
+    "/events/{stream_id}",
+    name="events.poll",
+    responses=PROTECTED | problem(404, 422),
+    response_model=None,
+    openapi_extra=documented(Poll),
 )
 async def poll(
     context: InContext,
     token: Annotated[AccessToken, needs(*SECURITY_EVENTS, check=check_receiver_token)],
     stream_id: Annotated[str, Path(pattern=r"^[\w-]{16,64}$")],
-    request: Annotated[Poll, Body()],
+    asked: Annotated[Poll, Depends(json_body(Poll))],
+    request: Request,
 ) -> JSONResponse:
     """Deliver the events of a stream, which begins with its first poll (RFC 8936 §2.4)."""
-    for jti, fault in request.set_errs.items():
+    for jti, fault in asked.set_errs.items():
         _log.warning("%s does not take event %r: %r", token.client_id, jti, fault.get("err"))
-    most = min(request.max_events, _MOST_AT_ONCE)
+    most = min(asked.max_events, _MOST_AT_ONCE)
     began = time.monotonic()
-    seen = await asyncio.to_thread(_begin, context, token, stream_id, request.ack)
+    seen = await asyncio.to_thread(_begin, context, token, stream_id, asked.ack)
     while True:
         events = await asyncio.to_thread(_events, context, stream_id, most)
-        over = request.return_immediately or time.monotonic() - began > LONGEST_WAIT_SECONDS
-        if events or over or not most:
+        over = asked.return_immediately or time.monotonic() - began > LONGEST_WAIT_SECONDS
+        if events or over or not most or await request.is_disconnected():
             break
-        seen = await _until_another(context, seen, began + LONGEST_WAIT_SECONDS)
+        seen = await _until_another(context, request, seen, began + LONGEST_WAIT_SECONDS)
     sets = {event.jti: _signed(context, event, token.client_id) for event in events[:most]}
     return JSONResponse({"sets": sets, "moreAvailable": len(events) > most}, headers=NO_STORE)
 
@@ -99,14 +105,16 @@ def _events(context: Context, stream_id: str, most: int) -> list[SecurityEvent]:
         return list(pending(db, stream_id, most + 1, context.now()))
 
 
-async def _until_another(context: Context, seen: tuple[int, int], until: float) -> tuple[int, int]:
-    """Return when there is another event, or when it is time to answer."""
+async def _until_another(
+    context: Context, request: Request, seen: tuple[int, int], until: float
+) -> tuple[int, int]:
+    """Return when there is another event, when it is time to answer, or when nobody waits any more."""
 
     def look() -> tuple[int, int]:
         with context.transaction() as db:
             return last_event(db)
 
-    while time.monotonic() <= until:
+    while time.monotonic() <= until and not await request.is_disconnected():
         await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
         now = await asyncio.to_thread(look)
         if now != seen:

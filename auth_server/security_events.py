@@ -4,7 +4,7 @@ So it is told if and only if it has happened, also when this server is killed at
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,46 +15,52 @@ from auth_server.event_tables import SecurityEvent
 from auth_server.tables import IssuedToken
 from delegation.revocations import LONGEST_TOKEN_LIFE
 from delegation.security_event import ACCOUNT_DISABLED, SESSION_REVOKED
+from delegation.token import MAX_ACTOR_DEPTH
 
 _KEPT: Final = LONGEST_TOKEN_LIFE + timedelta(minutes=1)
-_MOST_GENERATIONS: Final = 8
 _AT_ONCE: Final = 500
 """How many names one statement takes."""
 
 
-def tokens_ended(db: Session, jtis: Sequence[str], now: datetime) -> None:
+def tokens_ended(db: Session, live: Sequence[IssuedToken], now: datetime) -> None:
     """Tell that these tokens have ended, and with them all that was exchanged for them and still lives."""
-    for _ in range(_MOST_GENERATIONS):
-        if not jtis:
-            return
-        _tell(db, SESSION_REVOKED, now, [{"ended_jti": jti} for jti in jtis])
-        jtis = _exchanged_for(db, jtis, now)
+    _tell_tokens(db, [*live, *_exchanged_for(db, live, now)], now)
 
 
-def delegation_ended(db: Session, sub: str, agent: str, live: Iterable[IssuedToken], now: datetime) -> None:
+def delegation_ended(db: Session, sub: str, agent: str, live: Sequence[IssuedToken], now: datetime) -> None:
     """Tell that all has ended under which an agent acts for one person; `live` are the tokens that ended."""
     _tell(db, SESSION_REVOKED, now, [{"party": agent, "sub": sub}])
-    tokens_ended(db, _of_this_second(live, now), now)
+    _tell_tokens(db, _of_this_second([*live, *_exchanged_for(db, live, now)], now), now)
 
 
-def party_disabled(db: Session, party: str, live: Iterable[IssuedToken], now: datetime) -> None:
+def party_disabled(db: Session, party: str, live: Sequence[IssuedToken], now: datetime) -> None:
     """Tell that all has ended in which an agent or a person takes part; `live` are the tokens that ended."""
     _tell(db, ACCOUNT_DISABLED, now, [{"party": party}])
-    tokens_ended(db, _of_this_second(live, now), now)
+    _tell_tokens(db, _of_this_second([*live, *_exchanged_for(db, live, now)], now), now)
 
 
-def _of_this_second(live: Iterable[IssuedToken], now: datetime) -> list[str]:
+def _of_this_second(live: Sequence[IssuedToken], now: datetime) -> list[IssuedToken]:
     """Return those that a receiver cannot tell by `iat` from what is issued later in this second."""
     second = now.replace(microsecond=0)
-    return [one.jti for one in live if one.issued_at is None or one.issued_at >= second]
+    return [one for one in live if one.issued_at is None or one.issued_at >= second]
 
 
-def _exchanged_for(db: Session, jtis: Sequence[str], now: datetime) -> list[str]:
-    found: list[str] = []
-    for begin in range(0, len(jtis), _AT_ONCE):
-        parents = IssuedToken.parent_jti.in_(jtis[begin : begin + _AT_ONCE])
-        found += db.scalars(select(IssuedToken.jti).where(parents, IssuedToken.expires_at > now))
+def _exchanged_for(db: Session, parents: Sequence[IssuedToken], now: datetime) -> list[IssuedToken]:
+    """Return what was exchanged for these tokens and still lives, and what was exchanged for that."""
+    found: list[IssuedToken] = []
+    for _ in range(MAX_ACTOR_DEPTH):
+        children: list[IssuedToken] = []
+        for begin in range(0, len(parents), _AT_ONCE):
+            of_these = IssuedToken.parent_jti.in_([one.jti for one in parents[begin : begin + _AT_ONCE]])
+            children += db.scalars(select(IssuedToken).where(of_these, IssuedToken.expires_at > now))
+        found += children
+        parents = children
     return found
+
+
+def _tell_tokens(db: Session, tokens: Sequence[IssuedToken], now: datetime) -> None:
+    if tokens:
+        _tell(db, SESSION_REVOKED, now, [{"ended_jti": one.jti} for one in tokens])
 
 
 def _tell(db: Session, kind: str, now: datetime, subjects: Sequence[dict[str, str]]) -> None:

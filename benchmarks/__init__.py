@@ -1,1 +1,1 @@
-"""Measurements, each a program of its own: `python -m benchmarks.<name>`. README.md has their figures."""
+"""Measurements, each run by hand; what they gave stands in README.md."""

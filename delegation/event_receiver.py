@@ -6,6 +6,7 @@ not take each other's events away.
 """
 
 import asyncio
+import json
 import logging
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -141,13 +142,15 @@ class EventReceiver:
     async def _ask(self, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
             token = await self._credentials.own_token()
-            response = await self._http.post(
-                self._stream,
-                json=body,
-                headers={"Authorization": f"Bearer {token.access_token}", "Accept": "application/json"},
-                timeout=_PATIENCE,
-                follow_redirects=False,
-            )
+            headers = {"Authorization": f"Bearer {token.access_token}", "Accept": "application/json"}
+            async with self._http.stream(
+                "POST", self._stream, json=body, headers=headers, timeout=_PATIENCE
+            ) as response:
+                content = b""
+                async for chunk in response.aiter_bytes():
+                    content += chunk
+                    if len(content) > _MAX_BYTES:
+                        raise NoNews(f"its answer is longer than {_MAX_BYTES} bytes")
         except OAuthError as error:
             raise NoNews(f"there is no token to ask with: {error.error}, {error.description}") from error
         except httpx2.HTTPError as error:
@@ -156,7 +159,7 @@ class EventReceiver:
             self._credentials.forget_own_token()
             raise NoNews(f"it answered {response.status_code}")
         try:
-            answer = response.json()
+            answer = json.loads(content)
         except (ValueError, RecursionError) as error:
             raise NoNews("its answer is no JSON") from error
         return answer if isinstance(answer, dict) else {}

@@ -14,39 +14,10 @@ from tests.stack.agent import Agent
 from tests.stack.agent_registry import switch_agent
 from tests.stack.banking_app import BankingApp, SignedOn
 from tests.stack.deployment import ALEX, READ_BALANCE, SAM, Deployment
-from tests.stack.secrets_seen import Secret, Token
+from tests.stack.doors import SOON_SECONDS, Doors, bearer
+from tests.stack.secrets_seen import Token
 from tests.stack.stack import Stack
 from tests.stack.waiting import until
-
-SOON_SECONDS = 5.0
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": Secret(f"Bearer {token}")}
-
-
-@dataclass(frozen=True)
-class Doors:
-    """The gateway and the account API behind it, each asked by itself."""
-
-    deployment: Deployment
-    http: httpx2.Client
-
-    def answers(self, token: Token) -> list[httpx2.Response]:
-        urls = (self.deployment.gateway, self.deployment.account_api)
-        return [self.http.get(f"{url}/accounts", headers=bearer(token)) for url in urls]
-
-    def serve(self, token: Token) -> bool:
-        return [answer.status_code for answer in self.answers(token)] == [200, 200]
-
-    def refuse(self, token: Token) -> bool:
-        answers = self.answers(token)
-        assert [answer.status_code for answer in answers] == [401, 401]
-        return all("The token has ended" in answer.headers["WWW-Authenticate"] for answer in answers)
-
-    def expect_ended(self, *tokens: Token) -> None:
-        for token in tokens:
-            until(partial(self.refuse, token), "both refuse the token", SOON_SECONDS)
 
 
 @pytest.fixture
@@ -152,26 +123,6 @@ def test_a_suspended_agent_has_nothing_and_once_resumed_starts_anew(
     doors.expect_ended(*(one.token for one in delegations))
     anew = agent.delegation_token(delegations[0].subject, READ_BALANCE)
     assert doors.serve(anew), "what is issued after the resumption counts at once"
-
-
-@pytest.mark.parametrize("restarted", ["gateway", "account_api", "auth_server"])
-def test_what_has_ended_has_ended_for_a_service_that_was_killed_meanwhile(
-    restarted: str,
-    delegate: Delegate,
-    bystander: Delegation,
-    doors: Doors,
-    app: BankingApp,
-    stoppable_stack: Stack,
-) -> None:
-    delegation = delegate(ALEX)
-    revoked = app.http.post(
-        app.deployment.revocation_endpoint, data={"token": delegation.subject, **app.authentication()}
-    )
-    assert revoked.status_code == 200
-    stoppable_stack.kill(restarted)
-    stoppable_stack.start(restarted)
-    doors.expect_ended(delegation.token)
-    until(partial(doors.serve, bystander.token), "others are served", SOON_SECONDS)
 
 
 def test_without_news_for_long_every_token_is_refused_and_all_recovers_by_itself(
