@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,6 +11,7 @@ from auth_server.audit import record
 from auth_server.context import InContext
 from auth_server.documented import PROTECTED, problem
 from auth_server.event_delivery import check_receiver_token
+from auth_server.json_body import documented, json_body
 from auth_server.own_interfaces import needs, no_store
 from auth_server.scopes import CHECKPOINTS
 from auth_server.tables import RECORD
@@ -32,11 +33,16 @@ class ChainHead(BaseModel):
     cut: bool = False
 
 
-@router.post("/checkpoints", name=_OPERATION, responses=PROTECTED | problem(422))
+@router.post(
+    "/checkpoints",
+    name=_OPERATION,
+    responses=PROTECTED | problem(422),
+    openapi_extra=documented(ChainHead),
+)
 def sign_checkpoint(
     context: InContext,
     token: Annotated[AccessToken, needs(*CHECKPOINTS, check=check_receiver_token)],
-    head: Annotated[ChainHead, Body()],
+    head: Annotated[ChainHead, Depends(json_body(ChainHead))],
 ) -> dict[str, str]:
     """Sign the head of the calling service's chain.
 

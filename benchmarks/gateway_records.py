@@ -103,7 +103,7 @@ def running_gateway(factory: str, port: int, environment: dict[str, str], data: 
         "warning",
     ]
     settings = environment | {"DATA_DIR": str(data)}
-    with subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.DEVNULL) as process:  # noqa: S603
+    with subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.DEVNULL) as process:
         yield process.pid
         process.terminate()
 
