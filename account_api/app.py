@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 import httpx2
 from fastapi import FastAPI
@@ -14,6 +15,7 @@ from starlette.routing import Route
 
 from account_api import problems
 from account_api.bank import Bank, bank_of
+from account_api.books import books, keeping
 from account_api.call import Recorder
 from account_api.database import Database, DatabaseUnavailable
 from account_api.metadata import WELL_KNOWN, resource_metadata
@@ -24,14 +26,17 @@ from account_api.seed import seed_if_empty
 from account_api.settings import Settings
 from account_api.tables import metadata
 from delegation.clock import Clock, utc_now
-from delegation.database import open_database
+from delegation.database import add_missing_columns, open_database
 from delegation.event_receiver import EventReceiver, receiving
 from delegation.health import Check, NotReady, health_routes
 from delegation.jwks import RemoteKeySet
+from delegation.record_keeping import keeping_records
 from delegation.scope import Scope
 from delegation.signing_key import SigningKey, jwk_set
 from delegation.trace import TraceMiddleware
 from delegation.verification import TokenVerifier
+
+DATABASE_FILE: Final = "account_api.sqlite3"
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> FastAPI:
@@ -54,7 +59,9 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
             # A database that is not up yet is no reason not to start: /readyz says what is lacking.
             with suppress(DatabaseUnavailable):
                 await run_in_threadpool(_use, database)
-            yield
+            kept = books(settings, database.transaction, key, http, clock)
+            async with keeping_records(keeping(settings, kept, clock)):
+                yield
         database.dispose()
 
     app = AccountApi(
@@ -88,9 +95,10 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
 def _database(settings: Settings, clock: Clock) -> Database:
     def prepare(db: Connection) -> None:
         metadata.create_all(db)
+        add_missing_columns(db, metadata)
         seed_if_empty(db, clock())
 
-    sqlite_file = settings.data_dir / "account_api.sqlite3"
+    sqlite_file = settings.data_dir / DATABASE_FILE
     return Database(open_database(settings.database_url.get_secret_value(), sqlite_file), prepare)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import SecretStr, StringConstraints, field_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MetadataUrl = Annotated[
@@ -26,6 +26,10 @@ class Settings(BaseSettings):
     app_client_ids: Annotated[frozenset[str], NoDecode] = frozenset({"banking-app"})
     data_dir: Path = Path("./data/account_api")
     database_url: SecretStr = SecretStr("")
+    record_days: Annotated[int, Field(ge=1, le=3660)] = 90
+    checkpoints_endpoint: str = ""
+    checkpoint_records: Annotated[int, Field(ge=1)] = 1000
+    checkpoint_seconds: Annotated[int, Field(ge=1)] = 300
 
     @field_validator("app_client_ids", mode="before")
     @classmethod

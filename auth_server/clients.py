@@ -10,6 +10,7 @@ from authlib.oauth2.rfc6749 import ClientMixin
 from auth_server.scopes import (
     ADMINISTRATION,
     ALL_ACCOUNT,
+    CHECKPOINTS,
     GRANT_MANAGEMENT,
     OPENID,
     READ_ACCOUNTS,
@@ -99,7 +100,7 @@ class Agent(Client):
 
 @dataclass(frozen=True, kw_only=True)
 class Receiver(Client):
-    """A resource that receives security events under a token of its own, and acts for nobody."""
+    """A service that receives security events, and has its records signed, under a token of its own."""
 
 
 def registered_clients(settings: Settings) -> dict[str, Client]:
@@ -133,5 +134,5 @@ def _receivers(settings: Settings) -> Iterator[Receiver]:
             owner="Example Bank",
             jwks_uri=jwks_uri,
             grant_types=frozenset({"client_credentials"}),
-            resources={settings.issuer: SECURITY_EVENTS},
+            resources={settings.issuer: Scope({*SECURITY_EVENTS, *CHECKPOINTS})},
         )

@@ -22,6 +22,9 @@ ROLES: Final[Mapping[str, Scope]] = {
 }
 """The roles of staff, each with what it permits. An owner has it for the agents that it answers for."""
 
+CHECKPOINTS: Final = Scope({"audit:checkpoint"})
+"""What a service needs to have the head of its chain of records signed."""
+
 READ_ACCOUNTS: Final = Scope({"account:read_balance", "account:read_transactions"})
 TRANSFER: Final = Scope({"account:transfer"})
 ALL_ACCOUNT: Final = Scope({*READ_ACCOUNTS, *TRANSFER})
@@ -36,4 +39,4 @@ DESCRIPTIONS: Final = {
 CUSTOMERS: Final = Scope({*OPENID, *GRANT_MANAGEMENT, *ALL_ACCOUNT})
 """What a customer's tokens can carry."""
 
-SUPPORTED: Final = Scope({*CUSTOMERS, *ADMINISTRATION, *SECURITY_EVENTS})
+SUPPORTED: Final = Scope({*CUSTOMERS, *ADMINISTRATION, *SECURITY_EVENTS, *CHECKPOINTS})

@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     grant_days: int = Field(90, ge=1, le=366)
     sign_on_hours: int = Field(12, ge=1, le=168)
     record_days: int = Field(90, ge=1, le=3660)
+    checkpoint_records: int = Field(1000, ge=1)
+    checkpoint_seconds: int = Field(300, ge=1)
 
     @property
     def other_parties(self) -> frozenset[str]:

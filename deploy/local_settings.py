@@ -59,7 +59,11 @@ def settings(port: Mapping[str, int]) -> dict[str, dict[str, str]]:
     address = {service: f"http://localhost:{port[service]}" for service in SERVICES}
     auth_server = address["auth_server"]
     issuer = {"ISSUER": auth_server, "JWKS_URI": f"{auth_server}/jwks"}
-    events = {"TOKEN_ENDPOINT": f"{auth_server}/token", "SECURITY_EVENTS_ENDPOINT": f"{auth_server}/events"}
+    events = {
+        "TOKEN_ENDPOINT": f"{auth_server}/token",
+        "SECURITY_EVENTS_ENDPOINT": f"{auth_server}/events",
+        "CHECKPOINTS_ENDPOINT": f"{auth_server}/checkpoints",
+    }
     metadata = "/.well-known/oauth-protected-resource"
     return {
         "auth_server": {

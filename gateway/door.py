@@ -14,7 +14,16 @@ from delegation.revocations import Revocations
 from delegation.token import AccessToken
 from delegation.unverifiable import Unverifiable
 from delegation.verification import TokenVerifier
-from gateway.decision import Decision, Deny, Permit, decide, deny_token, deny_unverifiable
+from gateway.decision import (
+    Decision,
+    Deny,
+    Permit,
+    decide,
+    deny_token,
+    deny_unrecordable,
+    deny_unverifiable,
+)
+from gateway.decision_log import CannotRecord, DecisionLog
 from gateway.policy import WITH_BODY
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import refused, unanswered
@@ -29,6 +38,9 @@ _STEP: Final = 5
 _MAX_RECORDED_PATH: Final = 256
 _LONGEST_RECORDED_SEGMENT: Final = 36
 """Characters that a record keeps of a path and of one segment: the caller chooses them; no token is short."""
+
+_SAFE: Final = frozenset({"GET", "HEAD"})
+"""The methods that change nothing at the resource; a permit for any other is on disk before its effect."""
 
 _NO_WEBSOCKET: Final = Deny(400, "no-websocket", "WebSockets are not taken here.", "Send plain requests.")
 _log = logging.getLogger(__name__)
@@ -45,6 +57,7 @@ class Door:
         upstream: Upstream,
         clock: Clock,
         revocations: Revocations | None,
+        decisions: DecisionLog,
     ) -> None:
         self._settings = settings
         self._policy = policy
@@ -52,11 +65,12 @@ class Door:
         self._upstream = upstream
         self._clock = clock
         self._revocations = revocations
+        self._decisions = decisions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         decision, token = await self._decide(scope)
-        record = self._record(scope, decision, token)
+        decision, record = await self._recorded(scope, decision, token)
         print_record(record)
         headers = decision_headers(decision, record.decision_id)
         if isinstance(decision, Deny):
@@ -64,6 +78,22 @@ class Door:
             await answer(scope, receive, send)
             return
         await self._pass_on(decision, headers, scope, receive, send)
+
+    async def _recorded(
+        self, scope: Scope, decision: Decision, token: AccessToken | None
+    ) -> tuple[Decision, Record]:
+        """Have the decision recorded; a permit that cannot be becomes a refusal."""
+        record = self._record(scope, decision, token)
+        if isinstance(decision, Permit):
+            try:
+                await self._decisions.permit(record, before_effect=scope["method"] not in _SAFE)
+            except CannotRecord as fault:
+                decision = deny_unrecordable(decision, str(fault))
+                record = self._record(scope, decision, token)
+            else:
+                return decision, record
+        self._decisions.refusal(record)
+        return decision, record
 
     async def _pass_on(
         self, permit: Permit, headers: dict[str, str], scope: Scope, receive: Receive, send: Send

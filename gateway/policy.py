@@ -23,7 +23,9 @@ OWN_PATHS: Final = (
 WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 """The methods whose calls may have a body; in the others it has no meaning (RFC 9110 §9.3.1, §9.3.5)."""
 
-OperationName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
+OperationName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=64)
+]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,512}$")]
 
 

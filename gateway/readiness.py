@@ -1,4 +1,4 @@
-"""What the gateway needs to do its work: a policy, keys, news of ended tokens, a resource that answers."""
+"""What the gateway needs: a policy, keys, news of ended tokens, its records, a resource that answers."""
 
 import asyncio
 from typing import Final
@@ -6,6 +6,7 @@ from typing import Final
 from delegation.event_receiver import EventReceiver
 from delegation.health import Check, NotReady
 from delegation.jwks import RemoteKeySet
+from gateway.decision_log import DecisionLog
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.upstream import Upstream, UpstreamFault
 
@@ -14,7 +15,11 @@ _PATIENCE_SECONDS: Final = 2.0
 
 
 def checks(
-    policy: PolicyFile, keys: RemoteKeySet, upstream: Upstream, receiver: EventReceiver | None
+    policy: PolicyFile,
+    keys: RemoteKeySet,
+    upstream: Upstream,
+    receiver: EventReceiver | None,
+    decisions: DecisionLog,
 ) -> dict[str, Check]:
     """Return the readiness checks by name."""
 
@@ -37,5 +42,10 @@ def checks(
                 "the resource does not answer: is it running, and UPSTREAM_URL its address?"
             ) from error
 
-    found: dict[str, Check] = {"policy": policy_sound, "keys": keys_had, "upstream": upstream_answers}
+    found: dict[str, Check] = {
+        "policy": policy_sound,
+        "keys": keys_had,
+        "upstream": upstream_answers,
+        "records": decisions.ready,
+    }
     return found | ({"security events": receiver.ready} if receiver else {})

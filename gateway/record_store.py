@@ -1,0 +1,58 @@
+"""The database of the gateway's records."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, text
+
+from delegation.database import add_missing_columns
+from delegation.record import Record
+from delegation.record_table import append_records, locked_head
+from gateway import tables
+
+_ADVISORY_LOCK = 8503
+
+
+class RecordStore:
+    """Appends records. Its tables are made before the first transaction, whenever the database comes up."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._prepared = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that commits at the end.
+
+        Raises:
+            SQLAlchemyError: the database does not work now.
+        """
+        if not self._prepared:
+            with self._engine.begin() as connection:
+                _prepare(connection)
+            self._prepared = True
+        with self._engine.begin() as connection:
+            yield connection
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Write records, all or none; of none, see whether any could be written.
+
+        They are looked at when all that may have to be waited for is over.
+
+        Raises:
+            SQLAlchemyError: nothing was written, unless the connection broke during the commit.
+        """
+        with self.transaction() as connection:
+            locked_head(connection, tables.record)
+            append_records(connection, tables.record, records)
+
+    def dispose(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+
+def _prepare(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":  # several gateways may start on one database
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
+    tables.metadata.create_all(connection)
+    add_missing_columns(connection, tables.metadata)
