@@ -64,7 +64,7 @@ class DecisionLog:
         self._changed = threading.Condition()
         self._stopping = False
         self._give_up_at = 0.0
-        self._fault: str | None = "it has not been opened yet"
+        self._fault: str | None = "the database has not been opened yet"
         self._thread = threading.Thread(target=self._run, name="decision-log", daemon=True)
         self._loop: asyncio.AbstractEventLoop
 
@@ -144,7 +144,8 @@ class DecisionLog:
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
             try:
-                self._store.append(entry.record for entry in batch if not entry.withdrawn)
+                left = (entry.record for entry in batch if not entry.withdrawn)
+                self._store.append(left, again=self._fault is not None)
             except Exception as error:  # noqa: BLE001 - whatever it is, this thread must go on
                 self._failed(error)
             else:
