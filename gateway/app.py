@@ -43,7 +43,10 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGI
     database = open_database(settings.database_url.get_secret_value(), settings.data_dir / DATABASE_FILE)
     store = RecordStore(database)
     decisions = DecisionLog(
-        store, bound_seconds=settings.record_bound_seconds, capacity=settings.record_queue
+        store,
+        bound_seconds=settings.record_bound_seconds,
+        wait_seconds=settings.record_wait_seconds,
+        capacity=settings.record_queue,
     )
     upstream = Upstream(
         settings.upstream_url,

@@ -40,8 +40,9 @@ class _Entry:
 class DecisionLog:
     """Takes records on the event loop, and writes them to the store in a thread of its own.
 
-    `bound_seconds` is how long anything may stay unwritten before nothing is permitted any more, `capacity`
-    how many records may wait. Refusals have half of it, so that a flood of them leaves room for permits.
+    `bound_seconds` is how long anything may stay unwritten before no more is let go unwritten, `wait_seconds`
+    how long a permit that must be written first waits for that, `capacity` how many records may wait.
+    Refusals have half of it, so that a flood of them leaves room for permits.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class DecisionLog:
         store: RecordStore,
         *,
         bound_seconds: float,
+        wait_seconds: float,
         capacity: int,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._bound_seconds = bound_seconds
+        self._wait_seconds = wait_seconds
         self._capacity = capacity
         self._monotonic = monotonic
         self._queue: deque[_Entry] = deque()
@@ -61,7 +64,7 @@ class DecisionLog:
         self._changed = threading.Condition()
         self._stopping = False
         self._give_up_at = 0.0
-        self._fault: str | None = "it has not been opened yet"
+        self._fault: str | None = "the database has not been opened yet"
         self._thread = threading.Thread(target=self._run, name="decision-log", daemon=True)
         self._loop: asyncio.AbstractEventLoop
 
@@ -92,7 +95,7 @@ class DecisionLog:
         if waiter is None:
             return
         try:
-            async with asyncio.timeout(self._bound_seconds):
+            async with asyncio.timeout(self._wait_seconds):
                 await waiter
         except TimeoutError:
             raise CannotRecord("The record of this decision cannot be written now.") from None
@@ -119,8 +122,9 @@ class DecisionLog:
 
     def _take(self, entry: _Entry, capacity: int, *, is_permit: bool = True) -> None:
         with self._changed:
-            lack = self._lack(capacity) if is_permit or len(self._queue) >= capacity else None
-            if lack:
+            # Who waits for the disk need not mind that it is slow, only that it takes nothing.
+            minds_age = is_permit and (entry.waiter is None or self._fault is not None)
+            if len(self._queue) >= capacity or (minds_age and self._lack(capacity)):
                 raise CannotRecord("Decisions cannot be recorded now.")
             self._queue.append(entry)
             self._waiting += entry.waiter is not None
@@ -140,7 +144,8 @@ class DecisionLog:
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
             try:
-                self._store.append(entry.record for entry in batch if not entry.withdrawn)
+                left = (entry.record for entry in batch if not entry.withdrawn)
+                self._store.append(left, again=self._fault is not None)
             except Exception as error:  # noqa: BLE001 - whatever it is, this thread must go on
                 self._failed(error)
             else:

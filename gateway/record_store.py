@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, select, text
 
 from delegation.database import add_missing_columns
 from delegation.record import Record
@@ -34,21 +34,28 @@ class RecordStore:
         with self._engine.begin() as connection:
             yield connection
 
-    def append(self, records: Iterable[Record]) -> None:
+    def append(self, records: Iterable[Record], *, again: bool = False) -> None:
         """Write records, all or none; of none, see whether any could be written.
 
-        They are looked at when all that may have to be waited for is over.
+        They are looked at when all that may have to be waited for is over. `again` leaves out those that are
+        there: a connection that broke during a commit does not tell whether they are.
 
         Raises:
             SQLAlchemyError: nothing was written, unless the connection broke during the commit.
         """
         with self.transaction() as connection:
             locked_head(connection, tables.record)
-            append_records(connection, tables.record, records)
+            append_records(connection, tables.record, _missing(connection, records) if again else records)
 
     def dispose(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+
+def _missing(connection: Connection, records: Iterable[Record]) -> list[Record]:
+    column, listed = tables.record.c.decision_id, list(records)
+    there = set(connection.scalars(select(column).where(column.in_([one.decision_id for one in listed]))))
+    return [one for one in listed if one.decision_id not in there]
 
 
 def _prepare(connection: Connection) -> None:

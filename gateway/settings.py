@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("./data/gateway")
     database_url: SecretStr = SecretStr("")
     record_bound_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
+    record_wait_seconds: Annotated[float, Field(gt=0, le=60)] = 3.0
     record_queue: Annotated[int, Field(ge=2)] = 10_000
     record_days: Annotated[int, Field(ge=1, le=3660)] = 90
     checkpoints_endpoint: str = ""
