@@ -25,7 +25,7 @@ from delegation.scope import Scope
 from delegation.security_event import SESSION_REVOKED, TYP, Ended, subject_of
 from delegation.token import AccessToken, DelegationToken
 
-LONGEST_WAIT_SECONDS: Final = 4.0
+LONGEST_WAIT_SECONDS: Final = 3.0
 """A poll is answered after so long although nothing has happened: that too is news."""
 _BETWEEN_LOOKS_SECONDS: Final = 0.1
 """Events are looked for in the database: they may come from another process, such as the command line."""
