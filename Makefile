@@ -7,7 +7,7 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python3
 endif
 VENV_PYTHON := .venv/bin/python
 SERVICES := account_api auth_server banking_app chatbot gateway
-CODE := delegation $(SERVICES) deploy tests
+CODE := delegation $(SERVICES) deploy benchmarks tests
 
 .PHONY: help demo test e2e conformance twins check format lock reset python venv-services venv-dev chromium
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 import httpx2
 from fastapi import FastAPI
@@ -14,6 +15,7 @@ from starlette.routing import Route
 
 from account_api import problems
 from account_api.bank import Bank, bank_of
+from account_api.books import books, keeping
 from account_api.call import Recorder
 from account_api.database import Database, DatabaseUnavailable
 from account_api.metadata import WELL_KNOWN, resource_metadata
@@ -24,12 +26,17 @@ from account_api.seed import seed_if_empty
 from account_api.settings import Settings
 from account_api.tables import metadata
 from delegation.clock import Clock, utc_now
-from delegation.database import open_database
-from delegation.health import NotReady, health_routes
+from delegation.database import add_missing_columns, open_database
+from delegation.event_receiver import EventReceiver, receiving
+from delegation.health import Check, NotReady, health_routes
 from delegation.jwks import RemoteKeySet
+from delegation.record_keeping import keeping_records
 from delegation.scope import Scope
+from delegation.signing_key import SigningKey, jwk_set
 from delegation.trace import TraceMiddleware
 from delegation.verification import TokenVerifier
+
+DATABASE_FILE: Final = "account_api.sqlite3"
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> FastAPI:
@@ -43,14 +50,18 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     http = httpx2.AsyncClient()
     keys = RemoteKeySet(settings.jwks_uri, http, clock)
     database = _database(settings, clock)
+    key = SigningKey.load_or_create(settings.data_dir / "signing_key.pem")
+    receiver = _receiver(settings, key, keys, http, clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with http:
+        async with http, receiving(receiver):
             # A database that is not up yet is no reason not to start: /readyz says what is lacking.
             with suppress(DatabaseUnavailable):
                 await run_in_threadpool(_use, database)
-            yield
+            kept = books(settings, database.transaction, key, http, clock)
+            async with keeping_records(keeping(settings, kept, clock)):
+                yield
         database.dispose()
 
     app = AccountApi(
@@ -64,13 +75,19 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     app.state.bank = Bank(
         database=database,
-        verifier=TokenVerifier(settings.issuer, settings.audience, keys, clock=clock),
+        verifier=TokenVerifier(
+            settings.issuer,
+            settings.audience,
+            keys,
+            clock=clock,
+            revocations=receiver.revocations if receiver else None,
+        ),
         app_client_ids=settings.app_client_ids,
         resource_metadata_url=settings.resource_metadata_url,
         clock=clock,
     )
     app.include_router(router)
-    app.router.routes.extend(_public_routes(settings, database, keys))
+    app.router.routes.extend(_public_routes(settings, database, keys, key, receiver))
     app.add_middleware(TraceMiddleware)
     return app
 
@@ -78,13 +95,37 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
 def _database(settings: Settings, clock: Clock) -> Database:
     def prepare(db: Connection) -> None:
         metadata.create_all(db)
+        add_missing_columns(db, metadata)
         seed_if_empty(db, clock())
 
-    sqlite_file = settings.data_dir / "account_api.sqlite3"
+    sqlite_file = settings.data_dir / DATABASE_FILE
     return Database(open_database(settings.database_url.get_secret_value(), sqlite_file), prepare)
 
 
-def _public_routes(settings: Settings, database: Database, keys: RemoteKeySet) -> list[Route]:
+def _receiver(
+    settings: Settings, key: SigningKey, keys: RemoteKeySet, http: httpx2.AsyncClient, clock: Clock
+) -> EventReceiver | None:
+    if not settings.security_events_endpoint:
+        return None
+    return EventReceiver(
+        settings.security_events_endpoint,
+        issuer=settings.issuer,
+        token_endpoint=settings.token_endpoint,
+        client_id=settings.client_id,
+        key=key,
+        keys=keys,
+        http=http,
+        clock=clock,
+    )
+
+
+def _public_routes(
+    settings: Settings,
+    database: Database,
+    keys: RemoteKeySet,
+    key: SigningKey,
+    receiver: EventReceiver | None,
+) -> list[Route]:
     async def database_ready() -> None:
         try:
             await run_in_threadpool(_use, database)
@@ -100,9 +141,14 @@ def _public_routes(settings: Settings, database: Database, keys: RemoteKeySet) -
     async def metadata_document(_request: Request) -> JSONResponse:
         return JSONResponse(document)
 
+    async def jwks(_request: Request) -> JSONResponse:
+        return JSONResponse(jwk_set(key))
+
+    checks: dict[str, Check] = {"database": database_ready, "keys": keys_ready}
     return [
-        *health_routes({"database": database_ready, "keys": keys_ready}),
+        *health_routes(checks | ({"security events": receiver.ready} if receiver else {})),
         Route(WELL_KNOWN, metadata_document),
+        Route("/jwks.json", jwks),
     ]
 
 

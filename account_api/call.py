@@ -14,7 +14,7 @@ from account_api.database import Database, DatabaseUnavailable
 from delegation.clock import Clock
 from delegation.problem import Problem
 from delegation.record import Decision, Record, of_token, print_record
-from delegation.record_table import insert_record
+from delegation.record_table import append_records
 from delegation.token import AccessToken
 
 _SERVICE: Final = "account_api"
@@ -55,7 +55,7 @@ class Recorder:
         record = self.record("deny", str(problem))
         try:
             with self.database.transaction() as db:
-                insert_record(db, tables.record, record)
+                append_records(db, tables.record, [record])
         except DatabaseUnavailable:
             return self.refuse_for_outage()
         self.publish(record)
@@ -101,7 +101,7 @@ class Call:
         with self._recorder.database.transaction() as db:
             yield db
             record = self._recorder.record(self._decision, self._reason)
-            insert_record(db, tables.record, record)
+            append_records(db, tables.record, [record])
         self._recorder.publish(record)
 
     def decided(self, decision: Decision, reason: str, resource: str | None = None) -> None:

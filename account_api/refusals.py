@@ -9,9 +9,9 @@ from starlette.exceptions import HTTPException
 
 from account_api import problems
 from delegation.bearer import BearerError
-from delegation.jwks import KeysUnavailable
 from delegation.problem import Problem
 from delegation.scope import Scope
+from delegation.unverifiable import Unverifiable
 
 _MAX_ERRORS: Final = 20
 _OF_STATUS: Final = {
@@ -34,8 +34,8 @@ def as_problem(error: Exception, *, needed: Scope, resource_metadata: str) -> Pr
             return error
         case BearerError():
             return _challenge(error, needed, resource_metadata)
-        case KeysUnavailable():
-            return problems.temporarily_unavailable("The issuer's keys")
+        case Unverifiable():
+            return problems.temporarily_unavailable(error.lack)
         case RequestValidationError():
             return _invalid(error)
         case HTTPException():

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import SecretStr, StringConstraints, field_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MetadataUrl = Annotated[
@@ -18,11 +18,18 @@ class Settings(BaseSettings):
 
     issuer: str = "http://localhost:8502"
     jwks_uri: str = "http://localhost:8502/jwks"
+    token_endpoint: str = "http://localhost:8502/token"  # noqa: S105 - an address, not a secret
+    security_events_endpoint: str = ""
+    client_id: str = "account-api"
     audience: str = "https://account.api.example.com"
     resource_metadata_url: MetadataUrl = "http://localhost:8505/.well-known/oauth-protected-resource"
     app_client_ids: Annotated[frozenset[str], NoDecode] = frozenset({"banking-app"})
     data_dir: Path = Path("./data/account_api")
     database_url: SecretStr = SecretStr("")
+    record_days: Annotated[int, Field(ge=1, le=3660)] = 90
+    checkpoints_endpoint: str = ""
+    checkpoint_records: Annotated[int, Field(ge=1)] = 1000
+    checkpoint_seconds: Annotated[int, Field(ge=1)] = 300
 
     @field_validator("app_client_ids", mode="before")
     @classmethod

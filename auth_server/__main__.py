@@ -1,4 +1,4 @@
-"""The command line: `python -m auth_server rotate-key`, `… agents`, `… staff`, `… customers`."""
+"""The command line: `python -m auth_server rotate-key`, `… agents`, `… staff`, `… customers`, `… audit`."""
 
 import argparse
 import sys
@@ -8,10 +8,13 @@ from pydantic import ValidationError
 
 from auth_server.agents_command import run_agents
 from auth_server.agents_parser import add_agents_parser
+from auth_server.books import audited
 from auth_server.people_command import run_people
 from auth_server.people_parser import add_customers_parser, add_staff_parser
 from auth_server.settings import Settings
 from auth_server.signing_keys import LONGEST_TOKEN_LIFE, SigningKeys
+from delegation.audit_command import run_audit
+from delegation.audit_parser import add_audit_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_agents_parser(commands)
     add_staff_parser(commands)
     add_customers_parser(commands)
+    add_audit_parser(commands)
     parsed = parser.parse_args(arguments)
     try:
         settings = Settings()
@@ -37,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run_agents(parsed, settings)
         case "staff" | "customers":
             return run_people(parsed, settings)
+        case "audit":
+            return run_audit(parsed, audited(settings))
     return _rotate_key(settings)
 
 

@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from auth_server.agent_details import AgentDetails, InvalidDetails, RegistryError, details
 from auth_server.agent_history import By, note
 from auth_server.agent_tables import RegisteredAgent
+from auth_server.ended_tokens import revoke_agent
 from auth_server.people import find_person
 from auth_server.scopes import ROLES
 from auth_server.tables import Staff
-from auth_server.tokens import revoke_agent
 
 Transition = Literal["suspend", "resume", "retire"]
 TRANSITIONS: Final[Mapping[Transition, tuple[frozenset[str], str]]] = {

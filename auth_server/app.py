@@ -17,10 +17,13 @@ from auth_server import (
     administration,
     administration_customers,
     administration_grants,
+    audit_trail,
     authorize,
+    checkpoints,
     consent,
     end_session,
     endpoints,
+    event_delivery,
     own_interfaces,
     sign_on,
 )
@@ -32,6 +35,7 @@ from auth_server.authorization_code import (
     S256Challenge,
 )
 from auth_server.authorization_server import AuthorizationServer
+from auth_server.books import checkpoint_keys, keeping
 from auth_server.client_credentials import ClientCredentialsGrant
 from auth_server.client_keys import ClientKeys
 from auth_server.clients import registered_clients
@@ -55,6 +59,7 @@ from auth_server.tokens import TokenIssuer
 from delegation.clock import Clock, utc_now
 from delegation.database import open_database
 from delegation.health import Check, NotReady, health_routes
+from delegation.record_keeping import keeping_records
 from delegation.trace import TraceMiddleware
 
 _HERE = Path(__file__).parent
@@ -69,7 +74,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         expiry = asyncio.create_task(remove_expired_regularly(context))
-        yield
+        async with keeping_records(keeping(context)):
+            yield
         expiry.cancel()
         with suppress(asyncio.CancelledError):
             await expiry
@@ -82,6 +88,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     for module in (
         *(authorize, sign_on, consent, end_session, endpoints, own_interfaces),
         *(administration, administration_grants, administration_customers),
+        *(event_delivery, checkpoints, audit_trail),
     ):
         app.include_router(module.router)
         routes += module.router.routes
@@ -100,21 +107,23 @@ def _context(settings: Settings, clock: Clock, http: httpx2.AsyncClient) -> Cont
         seed_customers(db, settings.demo_password, passwords)
         seed_staff(db, settings.demo_password, passwords)
         seed_agent(db, settings, clock())
+    keys = SigningKeys(settings.data_dir / "keys", clock)
     return Context(
         settings=settings,
         engine=engine,
-        server=_server(settings, engine, clock, http),
+        server=_server(settings, engine, keys, clock, http),
         passwords=passwords,
         csrf=CsrfProtection(settings.data_dir / "csrf.key", secure=settings.is_https),
         templates=Jinja2Templates(directory=_HERE / "templates"),
         clock=clock,
+        checkpoint_keys=checkpoint_keys(settings, keys),
     )
 
 
 def _server(
-    settings: Settings, engine: Engine, clock: Clock, http: httpx2.AsyncClient
+    settings: Settings, engine: Engine, keys: SigningKeys, clock: Clock, http: httpx2.AsyncClient
 ) -> AuthorizationServer:
-    tokens = TokenIssuer(settings.issuer, SigningKeys(settings.data_dir / "keys", clock))
+    tokens = TokenIssuer(settings.issuer, keys)
     authentication = PrivateKeyJwt(settings.issuer, ClientKeys(http, clock))
     server = AuthorizationServer(settings, registered_clients(settings), tokens, authentication, engine)
     server.register_grant(

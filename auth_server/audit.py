@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from auth_server.tables import RECORD
 from delegation.record import Decision, Record, print_record
-from delegation.record_table import insert_record
+from delegation.record_table import append_records
 
-_UNPRINTED = "records"
+_KEPT = "records to append"
+_UNPRINTED = "records to print"
 
 
 @contextmanager
@@ -20,8 +21,20 @@ def transaction(engine: Engine) -> Iterator[Session]:
     with Session(engine, expire_on_commit=False) as db:
         with db.begin():
             yield db
-        for record in db.info.pop(_UNPRINTED, []):
+        for record in db.info.pop(_UNPRINTED, ()):
             print_record(record)
+
+
+@event.listens_for(Session, "before_commit")
+def _append(db: Session) -> None:
+    """Append the transaction's records to the chain, whoever began it and however it is committed.
+
+    All at once and after everything else: the lock of the chain's head is the last one that is taken.
+    """
+    if not db.in_nested_transaction() and db.info.get(_KEPT):
+        db.flush()
+        append_records(db.connection(), RECORD, db.info[_KEPT])
+        db.info[_UNPRINTED] = db.info.pop(_KEPT)
 
 
 def entry(step: int, decision: Decision, reason: str, operation: str, **fields: Any) -> Record:
@@ -33,8 +46,7 @@ def entry(step: int, decision: Decision, reason: str, operation: str, **fields: 
 
 def keep(db: Session, record: Record) -> None:
     """Keep a record in this transaction: it is there if and only if the effect is."""
-    insert_record(db.connection(), RECORD, record)
-    db.info.setdefault(_UNPRINTED, []).append(record)
+    db.info.setdefault(_KEPT, []).append(record)
 
 
 def record(db: Session, step: int, decision: Decision, reason: str, operation: str, **fields: Any) -> None:

@@ -16,13 +16,13 @@ from sqlalchemy import select
 from auth_server.authorization_server import AuthorizationServer
 from auth_server.clients import Client
 from auth_server.customer_tokens import CustomerTokenGrant
+from auth_server.ended_tokens import revoke_family
 from auth_server.oauth_errors import InvalidTarget
 from auth_server.oauth_request import ServerRequest
 from auth_server.people import Person, role_claim
 from auth_server.registered_agents import agents_named
 from auth_server.resource_indicator import check_resource
 from auth_server.tables import AuthorizationCode, SignOnSession, hashed
-from auth_server.tokens import revoke_family
 from delegation.signing_key import ALGORITHM
 
 CODE_LIFE: Final = timedelta(seconds=60)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from auth_server.audit import record, transaction
-from auth_server.clients import Agent, Client
+from auth_server.clients import Agent, Client, Receiver
 from auth_server.oauth_errors import InvalidClient
 from auth_server.oauth_request import ServerRequest
 from auth_server.private_key_jwt import PrivateKeyJwt
@@ -189,6 +189,8 @@ class AuthorizationServer(AuthlibServer):
 
     def _record(self, request: ServerRequest, decision: Decision, reason: str) -> None:
         step, operation = _STEPS.get(request.payload.grant_type, (4, "token.unknown_grant"))
+        if isinstance(request.client, Receiver):
+            operation = "token.receiver"
         fields = of_token(request.principal)
         if request.client is not None:
             fields["client_id"] = request.client.client_id

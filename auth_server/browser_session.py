@@ -8,9 +8,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from auth_server.audit import record
+from auth_server.ended_tokens import revoke_session
 from auth_server.settings import Settings
 from auth_server.tables import SignOnSession, hashed
-from auth_server.tokens import revoke_session
 
 
 def cookie_name(settings: Settings) -> str:

@@ -1,13 +1,21 @@
 """Clients (RFC 7591 §2 names their metadata): the banking app, and agents as the registry has them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from authlib.oauth2.rfc6749 import ClientMixin
 
-from auth_server.scopes import ADMINISTRATION, ALL_ACCOUNT, GRANT_MANAGEMENT, OPENID, READ_ACCOUNTS
+from auth_server.scopes import (
+    ADMINISTRATION,
+    ALL_ACCOUNT,
+    CHECKPOINTS,
+    GRANT_MANAGEMENT,
+    OPENID,
+    READ_ACCOUNTS,
+    SECURITY_EVENTS,
+)
 from auth_server.settings import Settings
 from delegation.scope import Scope
 from delegation.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
@@ -90,6 +98,11 @@ class Agent(Client):
         return self.is_active and (self.customers is None or sub in self.customers)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Receiver(Client):
+    """A service that receives security events, and has its records signed, under a token of its own."""
+
+
 def registered_clients(settings: Settings) -> dict[str, Client]:
     """Return the clients of the settings by identifier; agents are in the registry."""
     app = Client(
@@ -106,4 +119,20 @@ def registered_clients(settings: Settings) -> dict[str, Client]:
         post_logout_redirect_uris=(f"{settings.banking_app_url}/",),
         may_allow=ALL_ACCOUNT,
     )
-    return {app.client_id: app}
+    return {client.client_id: client for client in (app, *_receivers(settings))}
+
+
+def _receivers(settings: Settings) -> Iterator[Receiver]:
+    """Yield the resources that are told of tokens that have ended."""
+    for client_id, name, jwks_uri in (
+        (settings.gateway_client_id, "Gateway", settings.gateway_jwks_uri),
+        (settings.account_api_client_id, "Account API", settings.account_api_jwks_uri),
+    ):
+        yield Receiver(
+            client_id=client_id,
+            name=name,
+            owner="Example Bank",
+            jwks_uri=jwks_uri,
+            grant_types=frozenset({"client_credentials"}),
+            resources={settings.issuer: Scope({*SECURITY_EVENTS, *CHECKPOINTS})},
+        )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from auth_server.audit import transaction
 from auth_server.authorization_server import AuthorizationServer
+from auth_server.checkpoint_keys import CheckpointKeys
 from auth_server.csrf import CsrfProtection
 from auth_server.oauth_request import (
     Parameters,
@@ -36,6 +37,7 @@ class Context:
     csrf: CsrfProtection
     templates: Jinja2Templates
     clock: Clock
+    checkpoint_keys: CheckpointKeys
 
     def now(self) -> datetime:
         """Return the current time, aware UTC."""

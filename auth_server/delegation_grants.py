@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, and_, select, update
 from sqlalchemy.orm import Session
 
+from auth_server.ended_tokens import revoke_delegations
 from auth_server.tables import Customer, DelegationGrant
-from auth_server.tokens import revoke_delegations
 from delegation.scope import Scope
 
 

@@ -6,9 +6,9 @@ from sqlalchemy.orm import Session
 from auth_server.agent_details import RegistryError
 from auth_server.agent_history import By
 from auth_server.audit import record
+from auth_server.ended_tokens import revoke_person
 from auth_server.people import Person, PersonT
 from auth_server.tables import Customer, SignOnSession, Staff
-from auth_server.tokens import revoke_person
 from delegation.record import of_token
 
 

@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from auth_server.context import Context
+from auth_server.event_streams import remove_old_events
 from auth_server.tables import (
-    RECORD,
     AuthorizationCode,
     FailedSignOn,
     IssuedToken,
@@ -19,7 +19,6 @@ from auth_server.tables import (
     SignOnSession,
     UsedAssertion,
 )
-from delegation.record_table import remove_records
 
 _log = logging.getLogger(__name__)
 _EVERY_SECONDS: Final = 600
@@ -27,11 +26,11 @@ _KEPT: Final = timedelta(hours=1)
 """Codes and refresh tokens are kept a while after their end, so that a late second use is still noticed."""
 
 
-def remove_expired(db: Session, now: datetime, keep_records: timedelta) -> None:
-    """Remove codes, tokens, sessions and assertions whose time is over, and old records. Grants stay."""
+def remove_expired(db: Session, now: datetime) -> None:
+    """Remove codes, tokens, sessions, assertions and events whose time is over. Grants stay."""
     for table in (AuthorizationCode, RefreshToken, IssuedToken, SignOnSession, UsedAssertion):
         db.execute(delete(table).where(table.expires_at < now - _KEPT))
-    remove_records(db.connection(), RECORD, before=now - keep_records)
+    remove_old_events(db, now)
     db.execute(delete(FailedSignOn).where(FailedSignOn.last_at < now - _KEPT))
 
 
@@ -40,7 +39,7 @@ async def remove_expired_regularly(context: Context) -> None:
 
     def once() -> None:
         with context.transaction() as db:
-            remove_expired(db, context.now(), timedelta(days=context.settings.record_days))
+            remove_expired(db, context.now())
 
     while True:
         try:

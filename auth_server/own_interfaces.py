@@ -3,6 +3,7 @@
 They take the token that the banking app gets for the issuer's own audience, and none that an agent can hold.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -36,14 +37,18 @@ router = APIRouter(tags=["own interfaces"], dependencies=[Depends(no_store)])
 TraceId = Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")]
 
 
-def check_own_token(token: AccessToken, issuer: str, scope: Scope) -> None:
+def check_own_token(token: AccessToken, context: Context, scope: Scope) -> None:
     """Check that a customer's own app holds this token, for this server.
 
     Raises:
         InvalidToken: it is for another audience, an agent's own, or one under which somebody acts.
         InsufficientScope: it lacks the scope.
     """
-    if token.audience != (issuer,) or isinstance(token, DelegationToken) or token.may_act is not None:
+    if (
+        token.audience != (context.settings.issuer,)
+        or isinstance(token, DelegationToken)
+        or token.may_act is not None
+    ):
         raise InvalidToken("This token is not for this interface.")
     if token.subject == token.client_id:
         raise InvalidToken("An actor token opens nothing but the token endpoint.")
@@ -56,8 +61,11 @@ async def _token_in_form(request: Request) -> bool:
     return is_form(request) and any(name == "access_token" for name, _ in await form_parameters(request))
 
 
-def needs(scope: str) -> Any:
-    """Declare on a route the scope of the token that opens it; parameters are looked at after the token."""
+def needs(scope: str, check: Callable[[AccessToken, Context, Scope], None] | None = None) -> Any:
+    """Declare on a route the scope of the token that opens it; parameters are looked at after the token.
+
+    `check` says whose token that is, by default a customer's own app's.
+    """
     needed = Scope({scope})
 
     def authorized(
@@ -70,7 +78,7 @@ def needs(scope: str) -> Any:
             with context.transaction() as db:
                 token = context.server.tokens.read(db, encoded, context.now())
             request.state.token = token  # whatever is refused from here on, its record names the customer
-            check_own_token(token, context.settings.issuer, needed)
+            (check or check_own_token)(token, context, needed)
         except BearerError as error:
             error.scope = needed
             raise

@@ -4,9 +4,9 @@ from authlib.oauth2.rfc6749 import InvalidGrantError
 from authlib.oauth2.rfc6749.grants import RefreshTokenGrant as AuthlibRefreshTokenGrant
 
 from auth_server.customer_tokens import CustomerTokenGrant
+from auth_server.ended_tokens import revoke_family
 from auth_server.people import Person
 from auth_server.tables import RefreshToken, hashed
-from auth_server.tokens import revoke_family
 
 
 class RefreshTokenGrant(CustomerTokenGrant, AuthlibRefreshTokenGrant):

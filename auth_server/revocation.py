@@ -8,10 +8,10 @@ from authlib.oauth2.rfc7009 import RevocationEndpoint as AuthlibRevocationEndpoi
 from auth_server.audit import record
 from auth_server.authorization_server import AuthorizationServer
 from auth_server.browser_session import hold_session
+from auth_server.ended_tokens import revoke_family, revoke_token
 from auth_server.oauth_errors import UnauthorizedRevocation
 from auth_server.oauth_request import ServerRequest
 from auth_server.tables import IssuedToken, RefreshToken, hashed
-from auth_server.tokens import revoke_family
 from delegation.bearer import InvalidToken
 
 
@@ -45,7 +45,7 @@ class RevocationEndpoint(AuthlibRevocationEndpoint):
             hold_session(request.db, row.sid)
             revoke_family(request.db, row.family, request.now)
         else:
-            row.revoked_at = request.now
+            revoke_token(request.db, row, request.now)
         sub, who, now = row.sub if row else None, client.client_id, request.now
         record(request.db, 1, "permit", reason, "token.revocation", sub=sub, client_id=who, time=now)
         return 200, {}, []

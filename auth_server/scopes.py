@@ -9,6 +9,9 @@ OPENID: Final = Scope({"openid", "profile"})
 GRANT_MANAGEMENT: Final = Scope({"grant_management_query", "grant_management_revoke"})
 """What the customer's own app may do with grants (FAPI Grant Management §6)."""
 
+SECURITY_EVENTS: Final = Scope({"ssf.read"})
+"""What a resource needs to be told of tokens that have ended (CAEP Interoperability Profile 1.0 §2.7.3)."""
+
 ADMINISTRATION: Final = Scope({"agents:read", "agents:write", "audit:read"})
 """What staff may do at the administration API; which of it, their role says."""
 
@@ -18,6 +21,9 @@ ROLES: Final[Mapping[str, Scope]] = {
     "auditor": ADMINISTRATION - {"agents:write"},
 }
 """The roles of staff, each with what it permits. An owner has it for the agents that it answers for."""
+
+CHECKPOINTS: Final = Scope({"audit:checkpoint"})
+"""What a service needs to have the head of its chain of records signed."""
 
 READ_ACCOUNTS: Final = Scope({"account:read_balance", "account:read_transactions"})
 TRANSFER: Final = Scope({"account:transfer"})
@@ -33,4 +39,4 @@ DESCRIPTIONS: Final = {
 CUSTOMERS: Final = Scope({*OPENID, *GRANT_MANAGEMENT, *ALL_ACCOUNT})
 """What a customer's tokens can carry."""
 
-SUPPORTED: Final = Scope({*CUSTOMERS, *ADMINISTRATION})
+SUPPORTED: Final = Scope({*CUSTOMERS, *ADMINISTRATION, *SECURITY_EVENTS, *CHECKPOINTS})

@@ -42,17 +42,24 @@ class Settings(BaseSettings):
     agent_owner: str = "Digital Channels, Example Bank"
     agent_jwks_uri: str = "http://localhost:8504/jwks.json"
 
+    gateway_client_id: str = "gateway"
+    gateway_jwks_uri: str = "http://localhost:8503/jwks.json"
+    account_api_client_id: str = "account-api"
+    account_api_jwks_uri: str = "http://localhost:8505/jwks.json"
     account_api_audience: str = "https://account.api.example.com"
 
     demo_password: str = Field("bank-demo", repr=False)
     grant_days: int = Field(90, ge=1, le=366)
     sign_on_hours: int = Field(12, ge=1, le=168)
     record_days: int = Field(90, ge=1, le=3660)
+    checkpoint_records: int = Field(1000, ge=1)
+    checkpoint_seconds: int = Field(300, ge=1)
 
     @property
     def other_parties(self) -> frozenset[str]:
-        """Return the names of the issuer, the app and the resource: none of them may be an agent's."""
-        return frozenset({self.issuer, self.banking_app_client_id, self.account_api_audience})
+        """Return the names of issuer, clients and resource: none of them may be an agent's."""
+        clients = {self.banking_app_client_id, self.gateway_client_id, self.account_api_client_id}
+        return frozenset({self.issuer, self.account_api_audience, *clients})
 
     @property
     def is_https(self) -> bool:

@@ -152,6 +152,7 @@ class IssuedToken(Base):
     family: Mapped[str | None] = mapped_column(index=True)
     sid: Mapped[str | None] = mapped_column(index=True)
     parent_jti: Mapped[str | None] = mapped_column(index=True)
+    issued_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
 

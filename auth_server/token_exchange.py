@@ -57,6 +57,7 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
         actor = self._read("actor_token")
         customer = hold_enabled(self.request.db, Customer, subject.subject)
         self.grant = hold_grant(self.request.db, subject.subject, agent.client_id, self.request.now)
+        self._hold(subject, actor)
         self.exchange = ExchangeRequest(
             agent=agent.client_id,
             issuer=self.server.settings.issuer,
@@ -95,6 +96,12 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
             "scope": str(content.scope),
         }
         return 200, body, self.TOKEN_RESPONSE_HEADER
+
+    def _hold(self, *tokens: AccessToken) -> None:
+        try:
+            self.server.tokens.hold(self.request.db, *tokens)
+        except InvalidToken as error:
+            raise InvalidRequestError("a token has been revoked meanwhile") from error
 
     def _read(self, name: str) -> AccessToken:
         try:

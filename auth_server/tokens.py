@@ -1,15 +1,14 @@
-"""Access tokens: issued, read back, revoked."""
+"""Access tokens: issued, and read back."""
 
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from auth_server.signing_keys import SigningKeys
-from auth_server.tables import IssuedToken, RefreshToken
+from auth_server.tables import IssuedToken
 from delegation.bearer import InvalidToken
 from delegation.scope import Scope
 from delegation.signing_key import ALGORITHM
@@ -73,6 +72,7 @@ class TokenIssuer:
                 family=content.family,
                 sid=content.sid,
                 parent_jti=content.parent_jti,
+                issued_at=now,
                 expires_at=token.expires_at,
             )
         )
@@ -93,43 +93,22 @@ class TokenIssuer:
             raise InvalidToken("The token has been revoked.")
         return token
 
+    def hold(self, db: Session, *tokens: AccessToken) -> None:
+        """Keep tokens from being revoked until this transaction is over: what is issued on them counts.
 
-def _is_live(db: Session, jti: str | None) -> bool:
+        Raises:
+            InvalidToken: one has been revoked meanwhile.
+        """
+        if not all(_is_live(db, token.jti, hold=True) for token in tokens):
+            raise InvalidToken("The token has been revoked.")
+
+
+def _is_live(db: Session, jti: str | None, *, hold: bool = False) -> bool:
     while jti is not None:
-        row = db.get(IssuedToken, jti)
+        row = db.get(
+            IssuedToken, jti, with_for_update={"read": True} if hold else None, populate_existing=hold
+        )
         if row is None or row.revoked_at is not None:
             return False
         jti = row.parent_jti
     return True
-
-
-def revoke_family(db: Session, family: str, now: datetime) -> None:
-    """End every token that came of one authorization code (RFC 6749 §4.1.2, RFC 9700 §4.14.2)."""
-    for table in (RefreshToken, IssuedToken):
-        db.execute(
-            update(table).where(table.family == family, table.revoked_at.is_(None)).values(revoked_at=now)
-        )
-
-
-def revoke_delegations(db: Session, sub: str, agent: str, now: datetime) -> None:
-    """End every token under which the agent acts for the customer."""
-    delegations = (IssuedToken.sub == sub, IssuedToken.client_id == agent, IssuedToken.revoked_at.is_(None))
-    db.execute(update(IssuedToken).where(*delegations).values(revoked_at=now))
-
-
-def revoke_agent(db: Session, agent: str, now: datetime) -> None:
-    """End every token that the agent holds, its actor tokens included, for good."""
-    held = (IssuedToken.client_id == agent, IssuedToken.revoked_at.is_(None))
-    db.execute(update(IssuedToken).where(*held).values(revoked_at=now))
-
-
-def revoke_person(db: Session, sub: str, now: datetime) -> None:
-    """End every token that came of a person's sign-ons, and every one under which somebody acts for them."""
-    for table in (RefreshToken, IssuedToken):
-        db.execute(update(table).where(table.sub == sub, table.revoked_at.is_(None)).values(revoked_at=now))
-
-
-def revoke_session(db: Session, sid: str, now: datetime) -> None:
-    """End every token that came of one sign-on session."""
-    for table in (RefreshToken, IssuedToken):
-        db.execute(update(table).where(table.sid == sid, table.revoked_at.is_(None)).values(revoked_at=now))

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from chatbot.claims import shown_claims
 from chatbot.subject_token import Customer
+from delegation.client_credentials import IssuedToken
 from delegation.clock import Clock
 from delegation.oauth_error import OAuthError
 from delegation.record import Decision, Record, of_token, print_record
 from delegation.scope import Scope
-from delegation.token_exchange import ACCESS_TOKEN_TYPE, GRANT_TYPE, IssuedToken, TokenExchangeClient
+from delegation.token_exchange import ACCESS_TOKEN_TYPE, GRANT_TYPE, TokenExchangeClient
 
 _RENEW_BEFORE_EXPIRY: Final = timedelta(seconds=15)
 _MAX_KEPT: Final = 10_000

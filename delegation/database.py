@@ -1,5 +1,7 @@
 """A service's database: SQLite beside the service by default, PostgreSQL by its address."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +23,8 @@ from sqlalchemy.schema import CreateColumn
 
 _TIMEOUT_SECONDS: Final = 5
 """How long to wait for a connection, a lock or a statement, before the answer is that it cannot be had."""
+
+_READING: Final = "only_reads"
 
 
 def open_database(database_url: str, sqlite_file: Path) -> Engine:
@@ -52,8 +56,13 @@ def _sqlite(url: URL) -> Engine:
         url, pool_size=4, max_overflow=0, pool_timeout=_TIMEOUT_SECONDS, hide_parameters=True
     )
     event.listen(engine, "connect", _configure_sqlite)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    only_reads = connection.get_execution_options().get(_READING)
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
@@ -61,6 +70,16 @@ def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401
     busy_timeout = f"busy_timeout={_TIMEOUT_SECONDS * 1000}"
     for pragma in (busy_timeout, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a connection in a transaction that sees the database at one moment and keeps nobody waiting."""
+    is_postgresql = engine.dialect.name == "postgresql"
+    options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    connection = engine.connect().execution_options(**options if is_postgresql else {_READING: True})
+    with connection, connection.begin():
+        yield connection
 
 
 def _postgresql(url: URL) -> Engine:

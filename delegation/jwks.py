@@ -11,6 +11,7 @@ from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
 from delegation.clock import Clock, utc_now
+from delegation.unverifiable import Unverifiable
 
 _FRESH: Final = timedelta(minutes=5)
 """How long keys serve without a look at their source; a removed key dies within this time."""
@@ -22,8 +23,10 @@ _MAX_BYTES: Final = 64 * 1024
 _TIMEOUT_SECONDS: Final = 3.0
 
 
-class KeysUnavailable(Exception):
+class KeysUnavailable(Unverifiable):
     """No usable keys: nothing can be verified, so nothing may be allowed."""
+
+    lack = "The issuer's keys"
 
 
 class UnknownKey(Exception):

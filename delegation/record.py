@@ -3,7 +3,7 @@
 import json
 import secrets
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -51,11 +51,8 @@ class Record:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as JSON values; the time is ISO 8601 in UTC."""
-        return asdict(self) | {
-            "time": written(self.time),
-            "act": list(self.act),
-            "aud": list(self.aud),
-        }
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return values | {"time": written(self.time), "act": list(self.act), "aud": list(self.aud)}
 
 
 def of_token(token: AccessToken | None) -> dict[str, Any]:

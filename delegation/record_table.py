@@ -1,14 +1,60 @@
-"""Records as rows, in services that keep state."""
+"""Records as rows, in services that keep state; each row is a link of the service's one chain."""
 
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
-from sqlalchemy import JSON, Column, Connection, Integer, MetaData, String, Table, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.exc import SQLAlchemyError
 
-from delegation.record import Record, written
+from delegation.record import Record
+from delegation.record_chain import GENESIS, Head, link_hash
+
+LINK_COLUMNS: Final = frozenset({"id", "position", "previous_hash", "hash"})
+"""What a row has besides the record itself."""
+
+_HEAD_ID: Final = 1
+
+
+class HeadMissing(SQLAlchemyError):
+    """There are records, and the head of their chain is gone: nothing can be appended any more."""
 
 
 def record_table(metadata: MetaData) -> Table:
-    """Return the table `record`, added to a service's tables."""
+    """Return the table `record`, added to a service's tables with those of its chain and its checkpoints."""
+    Table(
+        "record_chain",  # one row: the chain's head, and the lock of whoever appends
+        metadata,
+        Column("id", Integer, primary_key=True, autoincrement=False),
+        Column("position", BigInteger, nullable=False),
+        Column("hash", String(64), nullable=False),
+        # Where the rows begin: the last record that was removed for its age, and its signature. 0: none was.
+        Column("cut_position", BigInteger, nullable=False),
+        Column("cut_hash", String(64), nullable=False),
+        Column("cut_jws", String),
+        # How many rows from before there was a chain stand outside of it.
+        Column("unchained", BigInteger, nullable=False),
+    )
+    Table(
+        "record_checkpoint",
+        metadata,
+        Column("position", BigInteger, primary_key=True, autoincrement=False),
+        Column("hash", String(64), nullable=False),
+        Column("signed_at", BigInteger, nullable=False),  # seconds since 1970, as its `iat`
+        Column("jws", String, nullable=False),
+    )
     return Table(
         "record",
         metadata,
@@ -28,17 +74,71 @@ def record_table(metadata: MetaData) -> Table:
         Column("jti", String),
         Column("decision_id", String(32), nullable=False, unique=True),
         Column("trace_id", String(32), nullable=False, index=True),
+        # NULL in rows from before there was a chain.
+        Column("position", BigInteger),
+        Column("previous_hash", String(64)),
+        Column("hash", String(64)),
+        Index("record_position", "position", unique=True),
     )
 
 
-def insert_record(connection: Connection, table: Table, record: Record) -> None:
-    """Add the record's row, in the caller's transaction: it is kept if and only if the effect is."""
-    connection.execute(table.insert().values(**record.as_dict()))
+def chain_table(table: Table) -> Table:
+    """Return the table of the chain's head that belongs to these records."""
+    return table.metadata.tables["record_chain"]
 
 
-def remove_records(connection: Connection, table: Table, before: datetime) -> None:
-    """Remove the records older than this time (aware UTC)."""
-    connection.execute(table.delete().where(table.c.time < written(before)))
+def checkpoint_table(table: Table) -> Table:
+    """Return the table of the signed checkpoints that belongs to these records."""
+    return table.metadata.tables["record_checkpoint"]
+
+
+def append_records(connection: Connection, table: Table, records: Iterable[Record]) -> None:
+    """Add records to the chain, in the caller's transaction: they are kept if and only if the effect is.
+
+    Call it once in a transaction, as its last step: it takes the lock of the chain's head, which nobody who
+    holds it may wait under, and each writer waits until the one before has committed.
+    """
+    rows: list[dict[str, Any]] = []
+    head = Head()
+    for record in records:
+        head = head if rows else locked_head(connection, table)
+        values = record.as_dict()
+        position = head.position + 1
+        hash_ = link_hash(head.hash, position, values)
+        rows.append(values | {"position": position, "previous_hash": head.hash, "hash": hash_})
+        head = Head(position, hash_)
+    if rows:
+        connection.execute(table.insert(), rows)
+        connection.execute(chain_table(table).update().values(position=head.position, hash=head.hash))
+
+
+def locked_head(connection: Connection, table: Table) -> Head:
+    """Return the chain's head, which nobody else moves until this transaction ends.
+
+    Raises:
+        HeadMissing: somebody removed it.
+    """
+    chain = chain_table(table)
+    # SQLite needs no row lock: its transactions that may write already run one after the other.
+    locking = select(chain.c.position, chain.c.hash).with_for_update()
+    row = connection.execute(locking).one_or_none()
+    if row is None:
+        if connection.execute(select(table.c.id).where(table.c.position.is_not(None)).limit(1)).first():
+            raise HeadMissing("the head of the chain of records is gone: audit verify")
+        unchained = connection.scalar(select(func.count()).select_from(table))
+        begin = (
+            "INSERT INTO record_chain (id, position, hash, cut_position, cut_hash, unchained) "
+            "VALUES (:id, 0, :genesis, 0, :genesis, :unchained) ON CONFLICT DO NOTHING"
+        )
+        parameters = {"id": _HEAD_ID, "genesis": GENESIS, "unchained": unchained}
+        connection.execute(text(begin), parameters)
+        row = connection.execute(locking).one()
+    return Head(row.position, row.hash)
+
+
+def record_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record in a row, as JSON values."""
+    return {name: value for name, value in row.items() if name not in LINK_COLUMNS}
 
 
 def records_of(
@@ -46,9 +146,9 @@ def records_of(
 ) -> list[dict[str, object]]:
     """Return one customer's records of one trace as JSON values, oldest first."""
     rows = connection.execute(
-        select(*(column for column in table.c if column.name != "id"))
+        select(*(column for column in table.c if column.name not in LINK_COLUMNS))
         .where(table.c.sub == sub, table.c.trace_id == trace_id)
-        .order_by(table.c.id)
+        .order_by(table.c.position.is_not(None), table.c.position, table.c.id)
         .limit(limit)
     )
     return [dict(row) for row in rows.mappings()]

@@ -11,6 +11,7 @@ from jwt.exceptions import InvalidTokenError
 from delegation.bearer import InvalidToken
 from delegation.clock import Clock, utc_now
 from delegation.jwks import RemoteKeySet, UnknownKey
+from delegation.revocations import Revocations
 from delegation.scope import Scope
 from delegation.token import AccessToken, Actor, DelegationToken, is_text
 
@@ -29,7 +30,7 @@ _CLOCK_SKEW: Final = timedelta(seconds=5)
 
 
 class TokenVerifier:
-    """Verifies access tokens of one issuer for one audience."""
+    """Verifies access tokens of one issuer for one audience; with `revocations`, also that none has ended."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class TokenVerifier:
         *,
         algorithms: tuple[str, ...] = ("ES256",),
         clock: Clock = utc_now,
+        revocations: Revocations | None = None,
     ) -> None:
         if any(algorithm == "none" or algorithm.startswith("HS") for algorithm in algorithms):
             raise ValueError("only signatures by asymmetric keys can be verified")
@@ -47,15 +49,16 @@ class TokenVerifier:
         self.keys = keys
         self._algorithms = algorithms
         self._clock = clock
+        self._revocations = revocations
 
     async def verify(self, encoded: str) -> AccessToken:
         """Return the verified token; a `DelegationToken` when it names an actor.
 
-        Leaves unchecked: scope and actor, which belong to the operation, and revocation.
+        Leaves unchecked: scope and actor, which belong to the operation.
 
         Raises:
             InvalidToken: any check failed; the description names it and quotes nothing from the token.
-            KeysUnavailable: the issuer's keys cannot be had.
+            Unverifiable: the issuer's keys cannot be had, or it cannot be known which tokens have ended.
         """
         kid = key_id(encoded, self._algorithms)
         try:
@@ -63,7 +66,10 @@ class TokenVerifier:
         except UnknownKey as error:
             raise InvalidToken("The token is signed with a key that the issuer does not have.") from error
         claims = signed_claims(encoded, key, self._algorithms)
-        return access_token(claims, self.issuer, self.audience, self._clock())
+        token = access_token(claims, self.issuer, self.audience, self._clock())
+        if self._revocations is not None:
+            self._revocations.check(token)
+        return token
 
 
 _SIGNATURE_ONLY: Final[Any] = {

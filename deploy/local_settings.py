@@ -59,6 +59,11 @@ def settings(port: Mapping[str, int]) -> dict[str, dict[str, str]]:
     address = {service: f"http://localhost:{port[service]}" for service in SERVICES}
     auth_server = address["auth_server"]
     issuer = {"ISSUER": auth_server, "JWKS_URI": f"{auth_server}/jwks"}
+    events = {
+        "TOKEN_ENDPOINT": f"{auth_server}/token",
+        "SECURITY_EVENTS_ENDPOINT": f"{auth_server}/events",
+        "CHECKPOINTS_ENDPOINT": f"{auth_server}/checkpoints",
+    }
     metadata = "/.well-known/oauth-protected-resource"
     return {
         "auth_server": {
@@ -66,9 +71,12 @@ def settings(port: Mapping[str, int]) -> dict[str, dict[str, str]]:
             "BANKING_APP_URL": address["banking_app"],
             "BANKING_APP_JWKS_URI": f"{address['banking_app']}/jwks.json",
             "AGENT_JWKS_URI": f"{address['chatbot']}/jwks.json",
+            "GATEWAY_JWKS_URI": f"{address['gateway']}/jwks.json",
+            "ACCOUNT_API_JWKS_URI": f"{address['account_api']}/jwks.json",
         },
-        "account_api": issuer | {"RESOURCE_METADATA_URL": address["account_api"] + metadata},
+        "account_api": issuer | events | {"RESOURCE_METADATA_URL": address["account_api"] + metadata},
         "gateway": issuer
+        | events
         | {"UPSTREAM_URL": address["account_api"], "RESOURCE_METADATA_URL": address["gateway"] + metadata},
         "chatbot": issuer | {"TOKEN_ENDPOINT": f"{auth_server}/token", "GATEWAY_URL": address["gateway"]},
         "banking_app": issuer

@@ -3,23 +3,33 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Final
 
 import httpx2
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from delegation.clock import Clock, utc_now
+from delegation.database import open_database
+from delegation.event_receiver import EventReceiver, receiving
 from delegation.health import health_routes
 from delegation.jwks import RemoteKeySet
+from delegation.record_keeping import keeping_records
+from delegation.signing_key import SigningKey
 from delegation.trace import TraceMiddleware
+from gateway.books import books, keeping
+from gateway.decision_log import DecisionLog
 from gateway.door import Door
 from gateway.policy import OWN_PATHS
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import no_policy
 from gateway.published import published_routes
 from gateway.readiness import checks
+from gateway.record_store import RecordStore
 from gateway.settings import Settings
 from gateway.upstream import Upstream
+
+DATABASE_FILE: Final = "gateway.sqlite3"
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGIApp:
@@ -28,6 +38,16 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGI
     policy = PolicyFile(settings.policy_file)
     http = httpx2.AsyncClient()
     keys = RemoteKeySet(settings.jwks_uri, http, clock)
+    key = SigningKey.load_or_create(settings.data_dir / "signing_key.pem")
+    receiver = _receiver(settings, key, keys, http, clock)
+    database = open_database(settings.database_url.get_secret_value(), settings.data_dir / DATABASE_FILE)
+    store = RecordStore(database)
+    decisions = DecisionLog(
+        store,
+        bound_seconds=settings.record_bound_seconds,
+        wait_seconds=settings.record_wait_seconds,
+        capacity=settings.record_queue,
+    )
     upstream = Upstream(
         settings.upstream_url,
         max_connections=settings.upstream_max_connections,
@@ -37,16 +57,39 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGI
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with http, upstream:
+        kept = books(settings, store.transaction, key, http, clock)
+        keeper = keeping_records(keeping(settings, kept, clock))
+        async with http, upstream, decisions, receiving(receiver), keeper:
             yield
 
     own = Starlette(
-        routes=[*health_routes(checks(policy, keys, upstream)), *published_routes(policy, settings)],
+        routes=[
+            *health_routes(checks(policy, keys, upstream, receiver, decisions)),
+            *published_routes(policy, settings, key),
+        ],
         exception_handlers={UnsoundPolicy: no_policy},
         lifespan=lifespan,
     )
-    door = Door(settings, policy, keys, upstream, clock)
+    revocations = receiver.revocations if receiver else None
+    door = Door(settings, policy, keys, upstream, clock, revocations, decisions)
     return TraceMiddleware(partial(_dispatch, own, door))
+
+
+def _receiver(
+    settings: Settings, key: SigningKey, keys: RemoteKeySet, http: httpx2.AsyncClient, clock: Clock
+) -> EventReceiver | None:
+    if not settings.security_events_endpoint:
+        return None
+    return EventReceiver(
+        settings.security_events_endpoint,
+        issuer=settings.issuer,
+        token_endpoint=settings.token_endpoint,
+        client_id=settings.client_id,
+        key=key,
+        keys=keys,
+        http=http,
+        clock=clock,
+    )
 
 
 async def _dispatch(own: ASGIApp, door: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

@@ -83,3 +83,9 @@ def deny_token(error: BearerError) -> Deny:
 def deny_unverifiable(lacking: str) -> Deny:
     """Refuse a call that nobody can decide on now: without keys or policy the answer is no."""
     return Deny(503, "temporarily-unavailable", f"{lacking} cannot be had.", "Send the call again shortly.")
+
+
+def deny_unrecordable(permit: Permit, reason: str) -> Deny:
+    """Refuse a call that may be made, because the decision cannot be recorded."""
+    next_step = "Nothing was done. Send the call again shortly."
+    return Deny(503, "decision-not-recorded", reason, next_step, permit.operation)

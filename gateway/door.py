@@ -8,11 +8,22 @@ from starlette.types import Receive, Scope, Send
 
 from delegation.bearer import BearerError, bearer_token
 from delegation.clock import Clock
-from delegation.jwks import KeysUnavailable, RemoteKeySet
+from delegation.jwks import RemoteKeySet
 from delegation.record import Record, of_token, print_record
+from delegation.revocations import Revocations
 from delegation.token import AccessToken
+from delegation.unverifiable import Unverifiable
 from delegation.verification import TokenVerifier
-from gateway.decision import Decision, Deny, Permit, decide, deny_token, deny_unverifiable
+from gateway.decision import (
+    Decision,
+    Deny,
+    Permit,
+    decide,
+    deny_token,
+    deny_unrecordable,
+    deny_unverifiable,
+)
+from gateway.decision_log import CannotRecord, DecisionLog
 from gateway.policy import WITH_BODY
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import refused, unanswered
@@ -28,6 +39,9 @@ _MAX_RECORDED_PATH: Final = 256
 _LONGEST_RECORDED_SEGMENT: Final = 36
 """Characters that a record keeps of a path and of one segment: the caller chooses them; no token is short."""
 
+_SAFE: Final = frozenset({"GET", "HEAD"})
+"""The methods that change nothing at the resource; a permit for any other is on disk before its effect."""
+
 _NO_WEBSOCKET: Final = Deny(400, "no-websocket", "WebSockets are not taken here.", "Send plain requests.")
 _log = logging.getLogger(__name__)
 
@@ -36,18 +50,27 @@ class Door:
     """The ASGI application that stands before the resource, with no framework on the way."""
 
     def __init__(
-        self, settings: Settings, policy: PolicyFile, keys: RemoteKeySet, upstream: Upstream, clock: Clock
+        self,
+        settings: Settings,
+        policy: PolicyFile,
+        keys: RemoteKeySet,
+        upstream: Upstream,
+        clock: Clock,
+        revocations: Revocations | None,
+        decisions: DecisionLog,
     ) -> None:
         self._settings = settings
         self._policy = policy
         self._keys = keys
         self._upstream = upstream
         self._clock = clock
+        self._revocations = revocations
+        self._decisions = decisions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         decision, token = await self._decide(scope)
-        record = self._record(scope, decision, token)
+        decision, record = await self._recorded(scope, decision, token)
         print_record(record)
         headers = decision_headers(decision, record.decision_id)
         if isinstance(decision, Deny):
@@ -55,6 +78,22 @@ class Door:
             await answer(scope, receive, send)
             return
         await self._pass_on(decision, headers, scope, receive, send)
+
+    async def _recorded(
+        self, scope: Scope, decision: Decision, token: AccessToken | None
+    ) -> tuple[Decision, Record]:
+        """Have the decision recorded; a permit that cannot be becomes a refusal."""
+        record = self._record(scope, decision, token)
+        if isinstance(decision, Permit):
+            try:
+                await self._decisions.permit(record, before_effect=scope["method"] not in _SAFE)
+            except CannotRecord as fault:
+                decision = deny_unrecordable(decision, str(fault))
+                record = self._record(scope, decision, token)
+            else:
+                return decision, record
+        self._decisions.refusal(record)
+        return decision, record
 
     async def _pass_on(
         self, permit: Permit, headers: dict[str, str], scope: Scope, receive: Receive, send: Send
@@ -88,8 +127,8 @@ class Door:
             token = await self._authenticate(scope, policy.audience)
         except BearerError as error:
             return deny_token(error), None
-        except KeysUnavailable:
-            return deny_unverifiable("The issuer's keys"), None
+        except Unverifiable as error:
+            return deny_unverifiable(error.lack), None
         except UnsoundPolicy:
             return deny_unverifiable("The policy"), None
         decision = decide(policy, token, scope["method"], scope["raw_path"])
@@ -100,7 +139,13 @@ class Door:
     async def _authenticate(self, scope: Scope, audience: str) -> AccessToken:
         authorization = Headers(scope=scope).getlist("authorization")
         encoded = bearer_token(authorization, query_parameters(scope["query_string"]))
-        verifier = TokenVerifier(self._settings.issuer, audience, self._keys, clock=self._clock)
+        verifier = TokenVerifier(
+            self._settings.issuer,
+            audience,
+            self._keys,
+            clock=self._clock,
+            revocations=self._revocations,
+        )
         return await verifier.verify(encoded)
 
     def _objection(self, scope: Scope, operation: str) -> Deny | None:

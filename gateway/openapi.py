@@ -27,7 +27,7 @@ _REFUSALS: Final = {
     "422": "The resource does not take this content.",
     "431": "The header fields are too long.",
     "502": "The resource cannot be reached or gave no complete answer.",
-    "503": "Keys or policy cannot be had, or the resource is overloaded.",
+    "503": "Keys or policy cannot be had, the decision cannot be recorded, or the resource is overloaded.",
     "504": "The resource did not answer in time.",
 }
 

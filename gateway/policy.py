@@ -11,13 +11,21 @@ from delegation.scope import Scope
 from gateway.path_template import PathTemplate
 from gateway.route_table import RouteTable
 
-OWN_PATHS: Final = ("/healthz", "/readyz", "/.well-known/oauth-protected-resource", "/openapi.json")
+OWN_PATHS: Final = (
+    "/healthz",
+    "/readyz",
+    "/.well-known/oauth-protected-resource",
+    "/openapi.json",
+    "/jwks.json",
+)
 """What the gateway answers itself; no operation can stand there."""
 
 WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 """The methods whose calls may have a body; in the others it has no meaning (RFC 9110 §9.3.1, §9.3.5)."""
 
-OperationName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
+OperationName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=64)
+]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,512}$")]
 
 

@@ -1,17 +1,18 @@
-"""What the gateway tells everybody: where tokens come from, and which operations there are."""
+"""What the gateway tells everybody: where tokens come from, which operations there are, and its own key."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from delegation.signing_key import SigningKey, jwk_set
 from gateway.metadata import WELL_KNOWN, resource_metadata
 from gateway.openapi import openapi
 from gateway.policy_file import PolicyFile
 from gateway.settings import Settings
 
 
-def published_routes(policy: PolicyFile, settings: Settings) -> list[Route]:
-    """Return the routes of both documents; each is made from the policy in force."""
+def published_routes(policy: PolicyFile, settings: Settings, key: SigningKey) -> list[Route]:
+    """Return the routes of the documents; all but the key set are made from the policy in force."""
 
     async def metadata(_request: Request) -> Response:
         document = resource_metadata(policy.current(), settings.issuer, settings.resource_metadata_url)
@@ -21,4 +22,7 @@ def published_routes(policy: PolicyFile, settings: Settings) -> list[Route]:
         address = settings.resource_metadata_url.removesuffix(WELL_KNOWN)
         return JSONResponse(openapi(policy.current(), address))
 
-    return [Route(WELL_KNOWN, metadata), Route("/openapi.json", description)]
+    async def jwks(_request: Request) -> Response:
+        return JSONResponse(jwk_set(key))
+
+    return [Route(WELL_KNOWN, metadata), Route("/openapi.json", description), Route("/jwks.json", jwks)]

@@ -1,10 +1,12 @@
-"""What the gateway needs to do its work: a policy, the issuer's keys, and a resource that answers."""
+"""What the gateway needs: a policy, keys, news of ended tokens, its records, a resource that answers."""
 
 import asyncio
 from typing import Final
 
+from delegation.event_receiver import EventReceiver
 from delegation.health import Check, NotReady
 from delegation.jwks import RemoteKeySet
+from gateway.decision_log import DecisionLog
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.upstream import Upstream, UpstreamFault
 
@@ -12,7 +14,13 @@ _PATIENCE_SECONDS: Final = 2.0
 """Less than what those who ask for readiness wait themselves."""
 
 
-def checks(policy: PolicyFile, keys: RemoteKeySet, upstream: Upstream) -> dict[str, Check]:
+def checks(
+    policy: PolicyFile,
+    keys: RemoteKeySet,
+    upstream: Upstream,
+    receiver: EventReceiver | None,
+    decisions: DecisionLog,
+) -> dict[str, Check]:
     """Return the readiness checks by name."""
 
     async def policy_sound() -> None:
@@ -34,4 +42,10 @@ def checks(policy: PolicyFile, keys: RemoteKeySet, upstream: Upstream) -> dict[s
                 "the resource does not answer: is it running, and UPSTREAM_URL its address?"
             ) from error
 
-    return {"policy": policy_sound, "keys": keys_had, "upstream": upstream_answers}
+    found: dict[str, Check] = {
+        "policy": policy_sound,
+        "keys": keys_had,
+        "upstream": upstream_answers,
+        "records": decisions.ready,
+    }
+    return found | ({"security events": receiver.ready} if receiver else {})

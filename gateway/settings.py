@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # An origin and no more: the path that the policy judged is the path that is sent on, with nothing before it.
@@ -20,6 +20,18 @@ class Settings(BaseSettings):
 
     issuer: str = "http://localhost:8502"
     jwks_uri: str = "http://localhost:8502/jwks"
+    token_endpoint: str = "http://localhost:8502/token"  # noqa: S105 - an address, not a secret
+    security_events_endpoint: str = ""
+    client_id: str = "gateway"
+    data_dir: Path = Path("./data/gateway")
+    database_url: SecretStr = SecretStr("")
+    record_bound_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
+    record_wait_seconds: Annotated[float, Field(gt=0, le=60)] = 3.0
+    record_queue: Annotated[int, Field(ge=2)] = 10_000
+    record_days: Annotated[int, Field(ge=1, le=3660)] = 90
+    checkpoints_endpoint: str = ""
+    checkpoint_records: Annotated[int, Field(ge=1)] = 1000
+    checkpoint_seconds: Annotated[int, Field(ge=1)] = 300
     policy_file: Path = Path(__file__).with_name("policy.yaml")
     resource_metadata_url: MetadataUrl = "http://localhost:8503/.well-known/oauth-protected-resource"
     upstream_url: Origin = "http://localhost:8505"

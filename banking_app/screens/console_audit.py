@@ -10,7 +10,7 @@ from banking_app.audit_export import as_csv, as_json_lines
 from banking_app.audit_records import Trace
 from banking_app.audit_trail import Found, Question, allowed_by
 from banking_app.parties import PARTIES
-from banking_app.rendering import render
+from banking_app.rendering import as_label, render
 from banking_app.screens.visitor import Customer
 from banking_app.services import Services
 
@@ -29,10 +29,14 @@ def draw(services: Services, who: Customer) -> None:
     st.html(render("console_audit.html", missing=missing, offered=trail.offered))
     if not trail.offered:
         return
-    question = _asked()
+    own = _own_agents(services, who)
+    if own is not None and not own:
+        st.html(render("console_agents.html", agents=(), chosen="all", role=who.session.role))
+        return
+    question = _asked(own)
     found: Found | None = st.session_state.get(_FOUND)
     if question is not None or found is None:
-        found = trail.search(who.session_id, question or Question())
+        found = trail.search(who.session_id, question or Question(agent=own[0] if own else None))
         st.session_state[_FOUND] = found
     traces = found.traces
     given = trail.permissions(who.session_id, found.question)
@@ -48,16 +52,27 @@ def draw(services: Services, who: Customer) -> None:
             _draw_downloads(traces)
 
 
-def _asked() -> Question | None:
+def _own_agents(services: Services, who: Customer) -> list[str] | None:
+    """Return which agents an owner may ask about; None for the other roles, who may ask about everything."""
+    if who.session.role != "owner" or not services.administration.offered:
+        return None
+    token = services.tokens.issuer_token(who.session_id)
+    return [agent.agent_id for agent in services.administration.agents(token)]
+
+
+def _asked(own: Sequence[str] | None) -> Question | None:
     """Draw the fields; return the question when it is asked just now."""
     with st.form("audit", border=False, enter_to_submit=True):
         who, what = st.columns(2), st.columns(4)
         sub = who[0].text_input(
             "Customer", key="audit-sub", placeholder="customer@example.com", max_chars=512
         )
-        agent = who[1].text_input(
-            "Agent", key="audit-agent", placeholder="https://bank-agent.example.com", max_chars=512
-        )
+        if own is None:
+            agent = who[1].text_input(
+                "Agent", key="audit-agent", placeholder="https://bank-agent.example.com", max_chars=512
+            )
+        else:
+            agent = who[1].selectbox("Agent", own, format_func=as_label, key="audit-agent-own") or ""
         operation = what[0].selectbox(
             "Operation",
             [None, *_OPERATIONS],

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import httpx2
 
+from account_api import tables
+from delegation.record_verification import verify
 from tests.account_api.banks import open_bank, transfer_order
 from tests.clock import SetClock
 from tests.issuer import TestIssuer
@@ -94,4 +96,8 @@ def test_a_service_killed_under_load_has_booked_every_answered_transfer_and_none
             booked = bank.ledger.booked()
             assert {booked[memo(number)] for number in range(ORDERS)} == {1}
             assert bank.ledger.balance("4001-01") == before - 100 * len(missing)
+            with bank.ledger.engine.begin() as db:
+                assert verify(db, tables.record, "account-api", {}).fault is None
+            recorded = {record.resource for record in bank.ledger.records()}
+            assert {f"/transfers/{transfer_id}" for transfer_id in receipts.values()} <= recorded
             assert bank.ledger.unbalanced_transactions() == []

@@ -20,6 +20,7 @@ from auth_server.app import create_app
 from auth_server.context import Context
 from auth_server.settings import Settings
 from auth_server.tables import RECORD, Customer, Staff
+from delegation.record_table import LINK_COLUMNS
 from delegation.token_exchange import ACCESS_TOKEN_TYPE, GRANT_TYPE
 from tests.auth_server.browser import Browser, Page
 from tests.auth_server.client import RegisteredClient
@@ -127,7 +128,9 @@ class AuthServer:
 
     def records(self, **where: Any) -> list[dict[str, Any]]:
         """Return the records in the table whose columns have these values, oldest first."""
-        statement = select(RECORD).order_by(RECORD.c.id)
+        link = LINK_COLUMNS - {"id"}
+        columns = [column for column in RECORD.c if column.name not in link]
+        statement = select(*columns).order_by(RECORD.c.id)
         for name, value in where.items():
             statement = statement.where(RECORD.c[name] == value)
         return [dict(row._mapping) for row in self.rows(statement)]

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from delegation.database import UtcDateTime, open_database
 from delegation.record import Record
-from delegation.record_table import insert_record, record_table, records_of
+from delegation.record_table import append_records, record_table, records_of
 from delegation.secret_file import write_once
 from delegation.signing_key import SigningKey, jwk_set
 from tests.clock import NOON
@@ -108,9 +108,9 @@ def test_an_error_of_the_database_quotes_no_value(tmp_path: Path) -> None:
     record = Record(service="s", step=1, decision="deny", reason="a secret", operation="o")
     with engine.connect() as connection:
         metadata.create_all(connection)
-        insert_record(connection, table, record)
+        append_records(connection, table, [record])
         with pytest.raises(IntegrityError) as error:
-            insert_record(connection, table, record)
+            append_records(connection, table, [record])
     assert "a secret" not in str(error.value)
     engine.dispose()
 
@@ -124,7 +124,7 @@ def test_a_customers_records_of_a_trace_are_found_in_their_order(tmp_path: Path)
     with engine.begin() as connection:
         metadata.create_all(connection)
         for record in (*kept, Record(step=4, sub="you", **shared), Record(step=5, **shared)):  # type: ignore[arg-type]
-            insert_record(connection, table, record)
+            append_records(connection, table, [record])
         assert records_of(connection, table, "me", "1" * 32) == [record.as_dict() for record in kept]
         assert records_of(connection, table, "me", "2" * 32) == []
         assert len(records_of(connection, table, "me", "1" * 32, limit=2)) == 2

@@ -5,12 +5,14 @@ look at what reaches the account API, at how often keys are asked for, and place
 """
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import httpx2
 from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from starlette.applications import Starlette
@@ -57,7 +59,7 @@ class Layered:
     """An application that another can be laid around, while it is served."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+        self.innermost = app
         self._outermost = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,11 +69,11 @@ class Layered:
     @contextmanager
     def inside(self, wrap: Wrap) -> Iterator[None]:
         """Lay a layer around the application, for a while."""
-        self._outermost = wrap(self._app)
+        self._outermost = wrap(self.innermost)
         try:
             yield
         finally:
-            self._outermost = self._app
+            self._outermost = self.innermost
 
 
 class SeenBackend:
@@ -164,16 +166,19 @@ def in_process() -> Iterator[InProcess]:
         jwks = ending.enter_context(serve(_jwks_of(keys)))
         port, gateway_port = free_ports(2)
         issuer = f"http://127.0.0.1:{port}"
-        server, context = _auth_server(data, issuer, jwks)
+        server, context = _auth_server(data, issuer, jwks, f"http://127.0.0.1:{gateway_port}/jwks.json")
         issuer_keys = SeenKeys(server, context.server.tokens.keys.current().public_jwk)
         ending.enter_context(serve(issuer_keys, port))
         api = Layered(_account_api(data, issuer))
         backend = SeenBackend(api)
         api_url = ending.enter_context(serve(backend))
         gateway_url = f"http://127.0.0.1:{gateway_port}"
-        door = Layered(_gateway(issuer, f"{issuer}/jwks", api_url, gateway_url))
+        # Past every layer: a flaw of the authorization server's must not keep the news from the gateway.
+        news = ending.enter_context(serve(server.innermost))
+        door = Layered(_gateway(data, issuer, f"{issuer}/jwks", api_url, gateway_url, news))
         ending.enter_context(serve(door, gateway_port))
-        keyless = _gateway(issuer, _NOBODY_LISTENS, api_url, gateway_url)
+        _until_ready(gateway_url)
+        keyless = _gateway(data, issuer, _NOBODY_LISTENS, api_url, gateway_url)
         environment = {
             "AUTH_SERVER_URL": issuer,
             "GATEWAY_URL": gateway_url,
@@ -182,6 +187,16 @@ def in_process() -> Iterator[InProcess]:
             **{f"{name.upper()}_KEY": _pem(key) for name, key in keys.items()},
         }
         yield InProcess(server, door, api, context, keys, backend, issuer_keys, environment)
+
+
+def _until_ready(url: str) -> None:
+    """Return when the gateway has heard what has ended: until then it refuses everything."""
+    with httpx2.Client(verify=False) as http:
+        for _ in range(500):
+            if http.get(f"{url}/readyz").is_success:
+                return
+            time.sleep(0.02)
+    raise TimeoutError("the gateway in this process is not ready after 10 s")
 
 
 def _by(why: str) -> By:
@@ -195,13 +210,14 @@ def _jwks_of(keys: dict[str, KeyPair]) -> Starlette:
     return Starlette(routes=[Route("/{name}", jwks)])
 
 
-def _auth_server(data: Path, issuer: str, jwks: str) -> tuple[Layered, Context]:
+def _auth_server(data: Path, issuer: str, jwks: str, gateway_jwks_uri: str) -> tuple[Layered, Context]:
     settings = auth_server.settings.Settings(
         issuer=issuer,
         data_dir=data / "auth_server",
         demo_password="",
         banking_app_jwks_uri=f"{jwks}/app",
         agent_jwks_uri=f"{jwks}/agent",
+        gateway_jwks_uri=gateway_jwks_uri,
     )
     app = auth_server.app.create_app(settings)
     context: Context = app.state.context
@@ -229,11 +245,14 @@ def _account_api(data: Path, issuer: str) -> ASGIApp:
     return account_api.app.create_app(settings)
 
 
-def _gateway(issuer: str, jwks_uri: str, upstream: str, url: str) -> ASGIApp:
+def _gateway(data: Path, issuer: str, jwks_uri: str, upstream: str, url: str, news: str = "") -> ASGIApp:
     return gateway.app.create_app(
         gateway.settings.Settings(
             issuer=issuer,
             jwks_uri=jwks_uri,
+            token_endpoint=f"{news}/token",
+            security_events_endpoint=f"{news}/events" if news else "",
+            data_dir=data / "gateway",
             upstream_url=upstream,
             resource_metadata_url=f"{url}/.well-known/oauth-protected-resource",
         )

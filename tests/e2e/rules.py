@@ -27,6 +27,7 @@ Feature = Literal[
     "authorization_code",
     "chain",
     "challenge",
+    "ended_tokens",
     "idempotency",
     "introspection",
     "jwt_access_token",
@@ -49,6 +50,7 @@ Feature = Literal[
 Need = Literal[
     "agent_switch",
     "app",
+    "authorization_server",
     "id_token",
     "issued_tokens",
     "keyless_instance",

@@ -75,6 +75,7 @@ class Target:
                 "programs that suspend the agent and let it go on: [agent_registry]",
             ),
             "app": ("app" in file.clients, "another client than the agent: [clients.app]"),
+            "authorization_server": (exchanges, "the server that issues the tokens: [authorization_server]"),
             "sign_on": (signs_on, "a way to sign a customer on: [sign_on]"),
             "minting": (
                 minting is not None and minting.subject_tokens,

@@ -38,8 +38,13 @@ def resource(served_resource: tuple[RecordingResource, str]) -> RecordingResourc
 
 
 @pytest.fixture(scope="session")
-def settings(issuer: TestIssuer, served_resource: tuple[RecordingResource, str]) -> Settings:
-    return Settings(jwks_uri=issuer.jwks_uri, upstream_url=served_resource[1])
+def settings(
+    issuer: TestIssuer,
+    served_resource: tuple[RecordingResource, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Settings:
+    data_dir = tmp_path_factory.mktemp("gateway")
+    return Settings(jwks_uri=issuer.jwks_uri, upstream_url=served_resource[1], data_dir=data_dir)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import select
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -65,13 +66,16 @@ def as_in_the_image(port: int) -> tuple[list[str], dict[str, str]]:
 def started(way: Callable[[int], tuple[list[str], dict[str, str]]]) -> Iterator[str]:
     port = free_port()
     command, environment = way(port)
-    with subprocess.Popen(
-        command,
-        cwd=REPOSITORY,
-        env=os.environ | environment,
-        stdin=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    with (
+        tempfile.TemporaryDirectory() as data,
+        subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env=os.environ | environment | {"DATA_DIR": data},
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process,
+    ):
         try:
             for _ in range(300):
                 with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):

@@ -45,5 +45,8 @@ class Agent:
         return self._seen.token(answer.json()["access_token"])
 
     def _token_request(self, **parameters: str) -> httpx2.Response:
-        authentication = assertion_parameters(self._key, self._deployment.agent_id, self._deployment.issuer)
-        return self._http.post(self._deployment.token_endpoint, data=parameters | authentication)
+        return self._http.post(self._deployment.token_endpoint, data=parameters | self.authentication())
+
+    def authentication(self) -> dict[str, str]:
+        """Return the parameters that authenticate this client once."""
+        return assertion_parameters(self._key, self._deployment.agent_id, self._deployment.issuer)

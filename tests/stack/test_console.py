@@ -3,6 +3,7 @@
 Issue 4. Screenshots are left in test-results/e2e/ for a person to look at.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -183,6 +184,32 @@ def test_a_new_agent_is_registered_with_the_form_and_what_was_typed_stays_when_i
     decide(console, "Retire it for ever", "Yes, retire it for ever", "the test is over")
     expect(page.locator(".agent-head .state")).to_contain_text("Retired")
     expect(page.get_by_role("button", name="Resume this agent")).to_have_count(0)
+    console.sign_out()
+
+
+@pytest.mark.parametrize("sub", [OWNER, AUDITOR])
+def test_the_audit_joins_what_the_agent_did_with_who_allowed_it(new_visitor: NewVisitor, sub: str) -> None:
+    customer = new_visitor()
+    customer.sign_on(ALEX, READ_BALANCE, READ_TRANSACTIONS)
+    trace_id = customer.ask("Show my last five transactions").trace_id
+    customer.sign_out()
+    console = staff(new_visitor, sub)
+    console.open("/console?view=audit")
+    console.page.get_by_label("Trace id").fill(trace_id)
+    console.page.get_by_role("button", name="Search").click()
+    expect(console.page.get_by_text("1 trace, newest first")).to_be_visible()
+    row = console.page.locator(".trace-row")
+    expect(row).to_contain_text(ALEX)
+    row.locator("summary").click()
+    expect(row.locator("tbody")).to_contain_text("Issuance")
+    expect(row).to_contain_text(f"Who allowed it: {ALEX}, since")
+    console.expect_no_mistake()
+    console.screenshot(f"console-audit-{sub.partition('@')[0]}")
+    with console.page.expect_download() as download:
+        console.page.get_by_role("button", name="Download these as JSON lines").click()
+    lines = [json.loads(line) for line in download.value.path().read_text().splitlines()]
+    assert {line["trace_id"] for line in lines} == {trace_id}
+    assert "token.exchange" in {line["operation"] for line in lines}
     console.sign_out()
 
 

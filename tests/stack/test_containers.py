@@ -63,7 +63,7 @@ def test_a_container_runs_as_nobody_special_on_a_read_only_root_and_keeps_data_i
     assert facts["HostConfig"]["CapDrop"] == ["ALL"]
     assert facts["HostConfig"]["Privileged"] is False
     mounts = {(mount["Type"], mount["Destination"]) for mount in facts["Mounts"]}
-    assert mounts == (set() if service == "gateway" else {("volume", "/data")})
+    assert mounts == {("volume", "/data")}
 
 
 @pytest.mark.parametrize("service", SERVICES)

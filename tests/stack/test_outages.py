@@ -21,6 +21,7 @@ from tests.stack.visitor import Visitor
 from tests.stack.waiting import until
 
 ANSWERS_WITHIN_SECONDS = 15.0
+NOTICED_WITHIN_SECONDS = 30.0
 RECOVERS_WITHIN_SECONDS = 60.0
 
 Calls = dict[str, Callable[[], httpx2.Response]]
@@ -61,8 +62,17 @@ class Outage:
 
 OUTAGES: Final = {
     "auth_server": Outage(
-        {"chatbot: ready": 503, "banking_app: ready": 503},
         {
+            # Without news of ended tokens nothing is served any more.
+            "account_api: accounts": 503,
+            "account_api: ready": 503,
+            "banking_app: ready": 503,
+            "chatbot: ready": 503,
+            "gateway: accounts": 503,
+            "gateway: ready": 503,
+        },
+        {
+            "/": "The account API answered 503",
             "/permissions": "The authorization server did not answer",
             "/assistant": "The authorization server did not answer",
         },
@@ -188,7 +198,11 @@ def test_every_page_and_endpoint_answers_clearly_while_a_service_is_down_and_all
     stoppable_stack.stop(stopped)
     try:
         outage = OUTAGES[stopped]
-        check_answers(calls, HEALTHY | outage.answers, stopped)
+        until(
+            lambda: check_answers(calls, HEALTHY | outage.answers, stopped),
+            f"all others have noticed that {stopped} is down",
+            NOTICED_WITHIN_SECONDS,
+        )
         check_pages(visitor, stopped, outage)
         visitor.screenshot(f"without-{stopped}")
     finally:

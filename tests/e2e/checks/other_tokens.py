@@ -24,7 +24,8 @@ def id_tokens_are_no_access_tokens(target: Target) -> None:
         for audience in ("some-app", resource.audience):
             token = resource.mint({"typ": "JWT"}, **identity, aud=audience)
             _send(target, token, f"an ID token for {audience}")
-        _send(target, resource.mint({"typ": "JWT"}, nonce="n"), "an ID token with all claims of a good token")
+        token = resource.mint({"typ": "JWT"}, aud="some-app", nonce="n", auth_time=1)
+        _send(target, token, "an ID token for some-app that has scope and act besides")
 
 
 @check("RS-58")

@@ -5,6 +5,7 @@ from typing import Any
 from unittest.mock import patch
 
 import auth_server.own_interfaces
+from auth_server.context import Context
 from auth_server.own_interfaces import check_own_token
 from delegation.scope import Scope
 from delegation.token import AccessToken, DelegationToken
@@ -109,8 +110,8 @@ def serves_actors(_stack: InProcess) -> AbstractContextManager[object]:
 
 
 def _opening(when: Any) -> AbstractContextManager[object]:
-    def check(token: AccessToken, issuer: str, scope: Scope) -> None:
+    def check(token: AccessToken, context: Context, scope: Scope) -> None:
         if not (isinstance(token, DelegationToken) and when(token)):
-            check_own_token(token, issuer, scope)
+            check_own_token(token, context, scope)
 
     return patch.object(auth_server.own_interfaces, "check_own_token", check)

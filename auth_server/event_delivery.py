@@ -1,0 +1,154 @@
+"""Security events for resources: delivered by poll, with long polling (RFC 8936)."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from auth_server.authorization_server import NO_STORE
+from auth_server.clients import Receiver
+from auth_server.context import Context, InContext
+from auth_server.documented import PROTECTED, problem
+from auth_server.event_streams import acknowledge, last_event, open_stream, pending
+from auth_server.event_tables import SecurityEvent
+from auth_server.json_body import body, documented_body
+from auth_server.own_interfaces import needs
+from auth_server.scopes import SECURITY_EVENTS
+from delegation.bearer import InsufficientScope, InvalidToken
+from delegation.problem import Problem
+from delegation.scope import Scope
+from delegation.security_event import SESSION_REVOKED, TYP, Ended, subject_of
+from delegation.token import AccessToken, DelegationToken
+
+LONGEST_WAIT_SECONDS: Final = 3.0
+"""A poll is answered after so long although nothing has happened: that too is news."""
+_BETWEEN_LOOKS_SECONDS: Final = 0.1
+"""Events are looked for in the database: they may come from another process, such as the command line."""
+_MOST_AT_ONCE: Final = 1_000
+
+router = APIRouter(tags=["security events"])
+_log = logging.getLogger(__name__)
+_Jti = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Poll(BaseModel):
+    """A poll request (RFC 8936 §2.4)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    max_events: Annotated[int, Field(alias="maxEvents", ge=0)] = _MOST_AT_ONCE
+    return_immediately: Annotated[bool, Field(alias="returnImmediately")] = False
+    ack: Annotated[list[_Jti], Field(max_length=_MOST_AT_ONCE)] = []
+    set_errs: Annotated[dict[_Jti, dict[str, Any]], Field(alias="setErrs", max_length=_MOST_AT_ONCE)] = {}
+
+
+def check_receiver_token(token: AccessToken, context: Context, scope: Scope) -> None:
+    """Check that a receiver of events holds this token for itself.
+
+    Raises:
+        InvalidToken: it is for another audience, or not a receiver's own.
+        InsufficientScope: it lacks the scope.
+    """
+    client = context.server.clients.get(token.client_id)
+    own = token.subject == token.client_id and not isinstance(token, DelegationToken)
+    if token.audience != (context.settings.issuer,) or not own or not isinstance(client, Receiver):
+        raise InvalidToken("This token is not for this interface.")
+    if not scope <= token.scope:
+        raise InsufficientScope("The token does not carry the scope that this needs.", scope)
+
+
+@router.post(
+    "/events/{stream_id}",
+    name="events.poll",
+    responses=PROTECTED | problem(404, 415, 422),
+    response_model=None,
+    openapi_extra=documented_body(Poll),
+)
+async def poll(
+    context: InContext,
+    token: Annotated[AccessToken, needs(*SECURITY_EVENTS, check=check_receiver_token)],
+    stream_id: Annotated[str, Path(pattern=r"^[\w-]{16,64}$")],
+    asked: Annotated[Poll, body(Poll)],
+    request: Request,
+) -> JSONResponse:
+    """Deliver the events of a stream, which begins with its first poll (RFC 8936 §2.4)."""
+    for jti, fault in asked.set_errs.items():
+        _log.warning("%s does not take event %r: %r", token.client_id, jti, fault.get("err"))
+    most = min(asked.max_events, _MOST_AT_ONCE)
+    began = time.monotonic()
+    seen = await asyncio.to_thread(_begin, context, token, stream_id, asked.ack)
+    while True:
+        events = await asyncio.to_thread(_events, context, stream_id, most)
+        over = asked.return_immediately or time.monotonic() - began > LONGEST_WAIT_SECONDS
+        if events or over or not most or await request.is_disconnected():
+            break
+        seen = await _until_another(context, request, seen, began + LONGEST_WAIT_SECONDS)
+    sets = {event.jti: _signed(context, event, token.client_id) for event in events[:most]}
+    return JSONResponse({"sets": sets, "moreAvailable": len(events) > most}, headers=NO_STORE)
+
+
+def _begin(context: Context, token: AccessToken, stream_id: str, acknowledged: list[str]) -> tuple[int, int]:
+    with context.transaction() as db:
+        if not open_stream(db, stream_id, token.client_id, context.now()):
+            raise Problem(404, "There is no such stream.")
+        acknowledge(db, stream_id, acknowledged)
+        return last_event(db)
+
+
+def _events(context: Context, stream_id: str, most: int) -> list[SecurityEvent]:
+    with context.transaction() as db:
+        return list(pending(db, stream_id, most + 1, context.now()))
+
+
+async def _until_another(
+    context: Context, request: Request, seen: tuple[int, int], until: float
+) -> tuple[int, int]:
+    """Return when there is another event, when it is time to answer, or when nobody waits any more."""
+
+    def look() -> tuple[int, int]:
+        with context.transaction() as db:
+            return last_event(db)
+
+    while time.monotonic() <= until and not await request.is_disconnected():
+        await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
+        now = await asyncio.to_thread(look)
+        if now != seen:
+            return now
+    return seen
+
+
+def _signed(context: Context, event: SecurityEvent, audience: str) -> str:
+    """Return an event as a security event token for one receiver (RFC 8417 §2.2)."""
+    issuer = context.settings.issuer
+    ended = Ended(event.occurred_at, event.ended_jti, event.party, event.sub)
+    seconds = int(event.occurred_at.timestamp())
+    about: Mapping[str, Any] = {"event_timestamp": seconds} if event.kind == SESSION_REVOKED else {}
+    claims = {
+        "iss": issuer,
+        "jti": event.jti,
+        "iat": seconds,
+        "toe": seconds,
+        "aud": audience,
+        "sub_id": subject_of(ended, issuer),
+        "events": {event.kind: about},
+    }
+    return context.server.tokens.keys.current().sign(claims, typ=TYP)
+
+
+@router.get("/.well-known/ssf-configuration")
+def configuration(context: InContext) -> dict[str, Any]:
+    """Say how events are delivered (Shared Signals Framework 1.0 §7.1)."""
+    issuer = context.settings.issuer
+    return {
+        "spec_version": "1_0",
+        "issuer": issuer,
+        "jwks_uri": f"{issuer}/jwks",
+        "delivery_methods_supported": ["urn:ietf:rfc:8936"],
+        "authorization_schemes": [{"spec_urn": "urn:ietf:rfc:6749"}],
+        "default_subjects": "ALL",
+    }

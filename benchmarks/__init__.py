@@ -1,0 +1,1 @@
+"""Measurements, each run by hand; what they gave stands in README.md."""

@@ -1,0 +1,180 @@
+"""Receives security event tokens by poll with long polling (RFC 8936), and keeps what has ended by them.
+
+Each start of a receiver begins a stream of its own, which the transmitter fills with every event that can
+still concern a token. So nothing has to be kept here over a restart, and several instances of one service do
+not take each other's events away.
+"""
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any, Final
+
+import httpx2
+from jwt import PyJWK
+
+from delegation.client_credentials import ClientCredentials
+from delegation.clock import Clock, utc_now
+from delegation.health import NotReady
+from delegation.jwks import KeysUnavailable, RemoteKeySet, UnknownKey
+from delegation.oauth_error import OAuthError
+from delegation.revocations import Revocations
+from delegation.security_event import InvalidSet, read_set, signing_key_id
+from delegation.signing_key import SigningKey
+
+SILENCE_SECONDS: Final = 15.0
+"""After so long without news every token is refused. The transmitter answers at least every 3 seconds."""
+
+_MOST_AT_ONCE: Final = 500
+_PATIENCE: Final = httpx2.Timeout(8.0, connect=2.0)
+_BETWEEN_TRIES_SECONDS: Final = 0.5
+_MAX_BYTES: Final = 4 * 1024 * 1024
+_log = logging.getLogger(__name__)
+
+
+class NoNews(Exception):
+    """A poll brought nothing that can be relied on; the text is for a log, without any token."""
+
+
+class EventReceiver:
+    """Polls for as long as it runs; what it hears goes into `revocations`."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        issuer: str,
+        token_endpoint: str,
+        client_id: str,
+        key: SigningKey,
+        keys: RemoteKeySet,
+        http: httpx2.AsyncClient,
+        clock: Clock = utc_now,
+    ) -> None:
+        """`endpoint` is what streams are below; `key` authenticates `client_id`, `keys` are the issuer's."""
+        self.revocations = Revocations(timedelta(seconds=SILENCE_SECONDS), clock)
+        self._endpoint = endpoint.rstrip("/")
+        self._stream = f"{self._endpoint}/{secrets.token_urlsafe(16)}"
+        self._issuer = issuer
+        self._client_id = client_id
+        self._credentials = ClientCredentials(token_endpoint, issuer, client_id, key, http, clock)
+        self._keys = keys
+        self._http = http
+        self._clock = clock
+        self._acknowledged: list[str] = []
+        self._faults: dict[str, dict[str, str]] = {}
+        self._lack = "it has not been asked yet"
+
+    async def run(self) -> None:
+        """Poll until cancelled. Whatever goes wrong is tried again, and meanwhile nothing counts as heard."""
+        while True:
+            try:
+                await self.poll()
+            except NoNews as fault:
+                if self._lack != str(fault):
+                    _log.warning("no security events: %s", fault)
+                self._lack = str(fault)
+                await asyncio.sleep(_BETWEEN_TRIES_SECONDS)
+
+    async def ready(self) -> None:
+        """Pass if all is known that has ended.
+
+        Raises:
+            NotReady: nothing has been heard for too long.
+        """
+        if not self.revocations.is_current:
+            raise NotReady(
+                f"nothing has been heard of ended tokens from {self._endpoint}, so every token is "
+                f"refused: {self._lack}"
+            )
+
+    async def poll(self) -> None:
+        """Ask once, acknowledging what came before (RFC 8936 §2.4); the transmitter may hold the answer back.
+
+        Raises:
+            NoNews: there was no usable answer, or something in it cannot be relied on.
+        """
+        asked_at = self._clock()
+        acknowledged, faults = self._acknowledged, self._faults
+        # Until there is news of everything, do not wait for more: what has ended is then known soonest.
+        body = {
+            "maxEvents": _MOST_AT_ONCE,
+            "returnImmediately": not self.revocations.is_current,
+            "ack": acknowledged,
+        } | ({"setErrs": faults} if faults else {})
+        answer = await self._ask(body)
+        self._acknowledged, self._faults = [], {}
+        sets = answer.get("sets")
+        if not isinstance(sets, dict):
+            raise NoNews("its answer has no sets (RFC 8936 §2.4.2)")
+        for jti, encoded in sets.items():
+            await self._take(jti, str(encoded))
+        if self._faults:
+            raise NoNews("; ".join(fault["description"] for fault in self._faults.values()))
+        if answer.get("moreAvailable") is not True:
+            self.revocations.heard(asked_at)
+
+    async def _take(self, jti: str, encoded: str) -> None:
+        try:
+            key = await self._key(signing_key_id(encoded))
+            ended = read_set(encoded, key, self._issuer, self._client_id)
+        except InvalidSet as fault:
+            self._faults[jti] = {"err": "invalid_request", "description": str(fault)}
+            return
+        if ended is not None:
+            self.revocations.add(ended)
+        self._acknowledged.append(jti)
+
+    async def _key(self, kid: str) -> PyJWK:
+        try:
+            return await self._keys.key(kid)
+        except UnknownKey as error:
+            raise InvalidSet(
+                "a security event token is signed with a key that is not the issuer's"
+            ) from error
+        except KeysUnavailable as error:
+            raise NoNews(str(error)) from error
+
+    async def _ask(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            token = await self._credentials.own_token()
+            headers = {"Authorization": f"Bearer {token.access_token}", "Accept": "application/json"}
+            async with self._http.stream(
+                "POST", self._stream, json=body, headers=headers, timeout=_PATIENCE
+            ) as response:
+                content = b""
+                async for chunk in response.aiter_bytes():
+                    content += chunk
+                    if len(content) > _MAX_BYTES:
+                        raise NoNews(f"its answer is longer than {_MAX_BYTES} bytes")
+        except OAuthError as error:
+            raise NoNews(f"there is no token to ask with: {error.error}, {error.description}") from error
+        except httpx2.HTTPError as error:
+            raise NoNews(f"it does not answer ({type(error).__name__})") from error
+        if response.status_code != httpx2.codes.OK:
+            self._credentials.forget_own_token()
+            raise NoNews(f"it answered {response.status_code}")
+        try:
+            answer = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise NoNews("its answer is no JSON") from error
+        return answer if isinstance(answer, dict) else {}
+
+
+@asynccontextmanager
+async def receiving(receiver: EventReceiver | None) -> AsyncIterator[None]:
+    """Let a receiver poll meanwhile; without one, nothing."""
+    if receiver is None:
+        yield
+        return
+    polling = asyncio.create_task(receiver.run())
+    try:
+        yield
+    finally:
+        polling.cancel()
+        with suppress(asyncio.CancelledError):
+            await polling
