@@ -8,8 +8,9 @@ from typing import Any, Final, Literal
 from banking_app.parties import PARTIES
 from banking_app.service_http import Document
 
-STAGES: Final = {"auth_server": "Issuance", "gateway": "Decision", "account_api": "Execution"}
-"""What each service's record stands for in the documented flow, in the flow's order."""
+_STAGES: Final = {"gateway": "Decision", "account_api": "Execution"}
+_STAGES_OF_OPERATIONS: Final = {"token.exchange": "Issuance", "grant.give": "Consent"}
+"""What a record stands for in the documented flow: by its service, or by its operation."""
 
 
 class AuditRecord(Document):
@@ -41,7 +42,8 @@ class AuditRecord(Document):
     @property
     def stage(self) -> str:
         """Return what this record stands for."""
-        return STAGES.get(self.service, PARTIES.get(self.service, self.service))
+        by_operation = _STAGES_OF_OPERATIONS.get(self.operation)
+        return _STAGES.get(self.service) or by_operation or PARTIES.get(self.service, self.service)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,15 +24,18 @@ def by_hour(records: Sequence[AuditRecord]) -> bool:
     return not times or max(times) - min(times) <= _BY_HOUR_UP_TO
 
 
-def decision_history(records: Sequence[AuditRecord]) -> tuple[Bin, ...]:
-    """Return the decisions by hour or by day, oldest first, those between without any included."""
+def decision_history(records: Sequence[AuditRecord], at_least: int = 1) -> tuple[Bin, ...]:
+    """Return the decisions by hour or by day, oldest first, those between without any included.
+
+    Where there are fewer than `at_least` hours or days, empty ones before the first make up the number.
+    """
     if not records:
         return ()
     hourly = by_hour(records)
     step = timedelta(hours=1) if hourly else timedelta(days=1)
     starts = [_start(record.time, hourly=hourly) for record in records]
     bins = []
-    start = min(starts)
+    start = min(min(starts), max(starts) - (at_least - 1) * step)
     while start <= max(starts):
         decisions = [record.decision for record, at in zip(records, starts, strict=True) if at == start]
         bins.append(Bin(start, decisions.count("permit"), decisions.count("deny")))

@@ -1,6 +1,6 @@
 """One customer's own records, for the customer: newest first, page by page."""
 
-from sqlalchemy import Connection, String, Table, cast, select
+from sqlalchemy import BigInteger, Connection, String, Table, cast, literal, select
 
 MOST_OWN_RECORDS = 100
 """How many are listed at once at most."""
@@ -22,7 +22,8 @@ def newest_records_of(
     """
     wanted = [table.c.sub == sub]
     if before is not None:
-        wanted.append(table.c.id < before)
+        # As wide as what a caller may send, which PostgreSQL would not compare as the integer that an id is.
+        wanted.append(table.c.id < literal(before, BigInteger))
     if delegated:
         wanted.append(cast(table.c.act, String) != "[]")
     columns = [column for column in table.c if column.name not in _HIDDEN]

@@ -11,7 +11,7 @@ from banking_app.audit_records import AuditRecord
 from banking_app.failures import Failure, SessionOver
 from banking_app.parties import PARTIES
 from banking_app.records_client import RecordsClient
-from banking_app.rendering import as_label, render
+from banking_app.rendering import render
 from banking_app.screens.visitor import Customer
 from banking_app.services import Services
 from delegation.trace import start_trace
@@ -80,7 +80,7 @@ def _filtered(done: list[Deed]) -> list[Deed]:
         actor = st.selectbox(
             "By which assistant",
             [None, *actors],
-            format_func=lambda name: as_label(name) if name else "Any",
+            format_func=lambda name: name or "Any",
             key="activity-actor",
             width=280,
         )

@@ -14,6 +14,8 @@ from banking_app.screens.visitor import Customer
 from banking_app.services import Services
 
 _RECENT: Final = 8
+_BINS: Final = 12
+"""The fewest hours or days in the chart: a lone one would fill its whole width."""
 _COLOURS: Final = {"Allowed": "#3d9468", "Refused": "#cf5b56"}
 """Both can be told apart from either theme's background; the tooltip and the table say it in words."""
 
@@ -28,7 +30,7 @@ def draw(services: Services, who: Customer, agent: Agent) -> None:
     lacking |= found.lacking
     acts = [record for record in found.records if record.actor == agent.agent_id]
     newest = sorted(acts, key=lambda record: record.time, reverse=True)
-    bins = decision_history(newest)
+    bins = decision_history(newest, _BINS)
     st.html(
         render(
             "console_decisions_head.html",

@@ -10,7 +10,7 @@ from banking_app.audit_export import as_csv, as_json_lines
 from banking_app.audit_records import Trace
 from banking_app.audit_trail import Found, Question, allowed_by
 from banking_app.parties import PARTIES
-from banking_app.rendering import as_label, render
+from banking_app.rendering import render
 from banking_app.screens.visitor import Customer
 from banking_app.services import Services
 
@@ -72,7 +72,7 @@ def _asked(own: Sequence[str] | None) -> Question | None:
                 "Agent", key="audit-agent", placeholder="https://bank-agent.example.com", max_chars=512
             )
         else:
-            agent = who[1].selectbox("Agent", own, format_func=as_label, key="audit-agent-own") or ""
+            agent = who[1].selectbox("Agent", own, key="audit-agent-own") or ""
         operation = what[0].selectbox(
             "Operation",
             [None, *_OPERATIONS],

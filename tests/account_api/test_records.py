@@ -138,6 +138,11 @@ def test_without_a_trace_id_the_own_records_are_listed_newest_first_and_paged(ba
     assert [] in [one["act"] for one in everything]
 
 
+def test_a_page_from_beyond_every_record_is_the_newest_one(bank: Bank) -> None:
+    bank.get("/accounts")
+    assert bank.get(f"/records?before={2**63 - 1}").json()["records"]
+
+
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "before=0", "before=9223372036854775808"])
 def test_a_page_of_records_that_cannot_be_is_refused(bank: Bank, query: str) -> None:
     assert bank.get(f"/records?{query}").status_code == 422

@@ -192,7 +192,8 @@ def test_decisions_are_counted_by_hour_and_over_a_longer_time_by_day(
     gateway = services["gateway"]
     for minute, decision in ((0, "permit"), (1, "deny"), (2, "permit"), (150, "deny")):
         gateway.add(1, minute, decision=decision)
-    bins = decision_history(trail.search("s", Question()).records)
+    gateway_records = trail.search("s", Question()).records
+    bins = decision_history(gateway_records)
     assert [(each.allowed, each.refused) for each in bins] == [(2, 1), (0, 0), (0, 1)]
     gateway.add(2, 60 * 24 * 5)
     daily = decision_history(trail.search("s", Question()).records)
@@ -204,7 +205,9 @@ def test_decisions_are_counted_by_hour_and_over_a_longer_time_by_day(
         (0, 0),
         (1, 0),
     ]
-    assert decision_history([]) == ()
+    assert decision_history([], 12) == ()
+    padded = decision_history(gateway_records[-1:], 12)
+    assert [each.allowed for each in padded] == [0] * 11 + [1]
 
 
 def test_records_are_taken_away_as_json_lines_and_as_csv(trail: AuditTrail, services: Services) -> None:
