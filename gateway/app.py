@@ -1,5 +1,6 @@
 """Wiring: `uvicorn gateway.app:create_app --factory`."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -30,6 +31,7 @@ from gateway.settings import Settings
 from gateway.upstream import Upstream
 
 DATABASE_FILE: Final = "gateway.sqlite3"
+_log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGIApp:
@@ -79,6 +81,7 @@ def _receiver(
     settings: Settings, key: SigningKey, keys: RemoteKeySet, http: httpx2.AsyncClient, clock: Clock
 ) -> EventReceiver | None:
     if not settings.security_events_endpoint:
+        _log.warning("SECURITY_EVENTS_ENDPOINT is empty: a token that was revoked lives until it expires")
         return None
     return EventReceiver(
         settings.security_events_endpoint,
