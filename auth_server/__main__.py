@@ -1,4 +1,4 @@
-"""The authorization server's command line: `python -m auth_server rotate-key`, `… agents`, `… audit`."""
+"""The command line: `python -m auth_server rotate-key`, `… agents`, `… staff`, `… customers`, `… audit`."""
 
 import argparse
 import sys
@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from auth_server.agents_command import run_agents
 from auth_server.agents_parser import add_agents_parser
 from auth_server.books import audited
+from auth_server.people_command import run_people
+from auth_server.people_parser import add_customers_parser, add_staff_parser
 from auth_server.settings import Settings
 from auth_server.signing_keys import LONGEST_TOKEN_LIFE, SigningKeys
 from delegation.audit_command import run_audit
@@ -25,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Uses the same DATA_DIR as the server, which takes the new key up without a restart.",
     )
     add_agents_parser(commands)
+    add_staff_parser(commands)
+    add_customers_parser(commands)
     add_audit_parser(commands)
     parsed = parser.parse_args(arguments)
     try:
@@ -35,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     match parsed.command:
         case "agents":
             return run_agents(parsed, settings)
+        case "staff" | "customers":
+            return run_people(parsed, settings)
         case "audit":
             return run_audit(parsed, audited(settings))
     return _rotate_key(settings)

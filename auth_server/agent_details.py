@@ -22,6 +22,8 @@ from delegation.signing_key import ALGORITHM
 
 MAX_SECONDS: Final = 300
 """The most that any agent's tokens live."""
+MAX_MINOR: Final = 2**53 - 1
+"""The largest number that every reader of JSON takes exactly (RFC 8259 §6)."""
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _PUBLIC: Final = ("kty", "crv", "x", "y", "kid", "use", "alg")
 _MAX_KEYS: Final = 8
@@ -29,6 +31,10 @@ _MAX_KEYS: Final = 8
 
 class RegistryError(Exception):
     """The registry does not do what was asked; the text says why."""
+
+
+class InvalidDetails(RegistryError):
+    """What is to be registered is not as it must be; every fault is named."""
 
 
 def agent_identifier(value: str) -> str:
@@ -89,13 +95,20 @@ JwksUri = Annotated[Uri, AfterValidator(_jwks_uri)]
 Audience = Annotated[Uri, AfterValidator(_audience)]
 Permission = Annotated[str, AfterValidator(_permission)]
 PublicJwk = Annotated[dict[str, Any], AfterValidator(public_jwk)]
+PublicJwks = Annotated[list[PublicJwk], Field(max_length=_MAX_KEYS)]
+Scopes = Annotated[dict[Audience, Annotated[list[Permission], Field(min_length=1)]], Field(min_length=1)]
+Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS)]
+CustomerList = Annotated[list[Text], Field(min_length=1)]
+MinorUnits = Annotated[int, Field(ge=1, le=MAX_MINOR)]
 
 
 class AgentDetails(BaseModel):
     """All that is registered of an agent but its state.
 
+    `owner` is what customers read, `owner_sub` the member of staff who answers for it, if one is named.
     `scopes` is the most that may be delegated to it, by audience; `max_seconds` the longest life of any token
-    that it gets; `customers` whom it may act for, None for all who allow it.
+    that it gets; `customers` whom it may act for, None for all who allow it; `max_transfer_minor` the largest
+    transfer that it may ask for, in minor units, None for no limit of its own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -104,11 +117,13 @@ class AgentDetails(BaseModel):
     name: Text
     purpose: Text
     owner: Text
+    owner_sub: Text | None = None
     jwks_uri: JwksUri | None = None
-    jwks: Annotated[list[PublicJwk], Field(max_length=_MAX_KEYS)] = []
-    scopes: Annotated[dict[Audience, Annotated[list[Permission], Field(min_length=1)]], Field(min_length=1)]
-    max_seconds: Annotated[int, Field(ge=1, le=MAX_SECONDS)] = MAX_SECONDS
-    customers: Annotated[list[Text], Field(min_length=1)] | None = None
+    jwks: PublicJwks = []
+    scopes: Scopes
+    max_seconds: Seconds = MAX_SECONDS
+    customers: CustomerList | None = None
+    max_transfer_minor: MinorUnits | None = None
 
     @model_validator(mode="after")
     def _one_kind_of_keys(self) -> Self:
@@ -123,12 +138,12 @@ def details(**values: Any) -> AgentDetails:
     """Return what is to be registered, checked.
 
     Raises:
-        RegistryError: with every fault named.
+        InvalidDetails: with every fault named.
     """
     try:
         return AgentDetails(**values)
     except ValidationError as error:
-        raise RegistryError(faults(error)) from error
+        raise InvalidDetails(faults(error)) from error
 
 
 def faults(error: ValidationError) -> str:

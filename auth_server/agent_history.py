@@ -9,9 +9,11 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from auth_server.agent_details import RegistryError, Text, faults
+from auth_server.agent_details import InvalidDetails, Text, faults
 from auth_server.agent_tables import AgentChange, RegisteredAgent
 from auth_server.audit import record
+from delegation.record import of_token
+from delegation.token import AccessToken
 
 _STEP: Final = 3
 """Records of the registry stand with the agent's own credentials in the documented flow."""
@@ -19,25 +21,28 @@ _STEP: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class By:
-    """Who decided on a change, why, and when (aware UTC)."""
+    """Who decided on a change, why, and when (aware UTC); `token` is what they came with, if with any."""
 
     who: str
     why: str
     at: datetime
+    token: AccessToken | None = None
 
 
-def by(who: str, why: str, at: datetime, *, needs_reason: bool = False) -> By:
+def by(
+    who: str, why: str, at: datetime, *, needs_reason: bool = False, token: AccessToken | None = None
+) -> By:
     """Return who decided and why, checked; where no reason is needed it may be empty.
 
     Raises:
-        RegistryError: one of them is missing, too long, or no plain text.
+        InvalidDetails: one of them is missing, too long, or no plain text.
     """
     text = TypeAdapter(Text)
     try:
         said = text.validate_python(why) if why or needs_reason else ""
-        return By(who=text.validate_python(who), why=said, at=at)
+        return By(who=text.validate_python(who), why=said, at=at, token=token)
     except ValidationError as error:
-        raise RegistryError(f"who and why are plain texts: {faults(error)}") from error
+        raise InvalidDetails(f"who and why are plain texts: {faults(error)}") from error
 
 
 def note(db: Session, agent: RegisteredAgent, action: str, by: By, changes: dict[str, list[Any]]) -> None:
@@ -50,7 +55,8 @@ def note(db: Session, agent: RegisteredAgent, action: str, by: By, changes: dict
     )
     db.add(entry)
     reason = f"{by.who}: {by.why}" if by.why else by.who
-    record(db, _STEP, "permit", reason, f"agent.{action}", resource=agent.agent_id, time=by.at)
+    fields = of_token(by.token) | {"resource": agent.agent_id, "time": by.at}
+    record(db, _STEP, "permit", reason, f"agent.{action}", **fields)
 
 
 def history(db: Session, agent_id: str) -> Sequence[AgentChange]:

@@ -7,13 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from auth_server.agent_details import AgentDetails, RegistryError, details
+from auth_server.agent_details import AgentDetails, InvalidDetails, RegistryError, details
 from auth_server.agent_history import By, note
 from auth_server.agent_tables import RegisteredAgent
 from auth_server.ended_tokens import revoke_agent
-from auth_server.tables import Customer
+from auth_server.people import find_person
+from auth_server.scopes import ROLES
+from auth_server.tables import Staff
 
 Transition = Literal["suspend", "resume", "retire"]
 TRANSITIONS: Final[Mapping[Transition, tuple[frozenset[str], str]]] = {
@@ -46,18 +49,24 @@ def register(
 ) -> RegisteredAgent:
     """Register an agent, active or as a draft.
 
-    `taken` are the names of other parties: of the issuer, of clients and of resources. A customer's is not an
+    `taken` are the names of other parties: of the issuer, of clients and of resources. A person's is not an
     agent's either, so that nobody takes the one for the other (RFC 9700 §4.15).
 
     Raises:
+        InvalidDetails: `owner_sub` is nobody who may answer for it.
         RegistryError: the identifier is taken.
     """
+    _check_owner(db, new.owner_sub)
     if db.get(RegisteredAgent, new.agent_id) is not None:
         raise RegistryError(f"{new.agent_id} is registered already; an identifier is used once")
-    if new.agent_id in taken or db.get(Customer, new.agent_id) is not None:
+    if new.agent_id in taken or find_person(db, new.agent_id) is not None:
         raise RegistryError(f"{new.agent_id} is the name of another party")
     row = RegisteredAgent(**new.model_dump(), state="draft" if draft else "active")
-    db.add(row)
+    try:
+        with db.begin_nested():
+            db.add(row)
+    except IntegrityError as error:  # two at the same moment
+        raise RegistryError(f"{new.agent_id} is registered already; an identifier is used once") from error
     note(db, row, "register", by, {"state": [None, row.state]})
     return row
 
@@ -114,12 +123,22 @@ def _change(db: Session, agent_id: str, changes: Mapping[str, Any], by: By, acti
     changed = {name: [before[name], after[name]] for name in before if before[name] != after[name]}
     if not changed:
         raise RegistryError(f"nothing of {agent_id} changes")
+    if "owner_sub" in changed:
+        _check_owner(db, after["owner_sub"])
     for name in changed:
         setattr(row, name, after[name])
     if "jwks" in changed:
         changed["jwks"] = [_kids(keys) for keys in changed["jwks"]]
     note(db, row, action, by, changed)
     return row
+
+
+def _check_owner(db: Session, owner_sub: str | None) -> None:
+    if owner_sub is None:
+        return
+    member = db.get(Staff, owner_sub)
+    if member is None or member.disabled_at is not None or "agents:write" not in ROLES[member.role]:
+        raise InvalidDetails("owner_sub: must be a member of staff, not disabled, and no auditor")
 
 
 def _kids(keys: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, String
+from sqlalchemy import JSON, BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from auth_server.tables import Base
@@ -12,7 +12,8 @@ from auth_server.tables import Base
 class RegisteredAgent(Base):
     """An agent: an identity of its own, apart from customers and from ordinary clients.
 
-    `jwks` are uploaded public keys; an agent has either these or a `jwks_uri`. `customers` of None means all.
+    `owner` is what customers read, `owner_sub` the member of staff who answers for it. `jwks` are uploaded
+    public keys; an agent has either these or a `jwks_uri`. `customers` of None means all.
     """
 
     __tablename__ = "agent"
@@ -28,6 +29,8 @@ class RegisteredAgent(Base):
     state: Mapped[str] = mapped_column(String(16))
     jwks_uri_setting: Mapped[str | None]
     """AGENT_JWKS_URI as the last start found it, for the agent that comes from the settings."""
+    owner_sub: Mapped[str | None] = mapped_column(index=True)
+    max_transfer_minor: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class AgentChange(Base):

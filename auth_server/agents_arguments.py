@@ -31,7 +31,7 @@ def scope(text: str) -> tuple[str, list[str]]:
 
 def given_details(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return those details of an agent that the options name."""
-    names = ("name", "purpose", "owner", "jwks_uri", "jwks", "max_seconds")
+    names = ("name", "purpose", "owner", "owner_sub", "jwks_uri", "jwks", "max_seconds", "max_transfer_minor")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     if arguments.scope:
         given["scopes"] = merged(arguments.scope)
@@ -61,6 +61,8 @@ def changes(arguments: argparse.Namespace) -> dict[str, Any]:
         given["jwks"] = []
     if arguments.any_customer:
         given["customers"] = None
+    if arguments.any_amount:
+        given["max_transfer_minor"] = None
     if not given:
         raise RegistryError("say what is to change; --help lists what can be")
     return given

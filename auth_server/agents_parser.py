@@ -24,27 +24,30 @@ def add_agents_parser(commands: Any) -> None:
         "from the next request on. Exit status: 0 done, 1 the registry cannot be had, 2 wrong input.",
     )
     every = agents.add_subparsers(dest="action", required=True, metavar="COMMAND")
-    _command(every, "list", "list every agent")
-    _command(every, "show", "show one agent, its keys, permissions and history", takes_id=True)
-    register = _command(every, "register", "register an agent; it is active at once unless a --draft")
+    add_command(every, "list", "list every agent")
+    add_command(every, "show", "show one agent, its keys, permissions and history", takes_id=True)
+    register = add_command(every, "register", "register an agent; it is active at once unless a --draft")
     register.add_argument(
         "--id", dest="agent_id", required=True, metavar="URL", help="its identifier: an https URL"
     )
     _add_details(register, is_new=True)
     register.add_argument("--draft", action="store_true", help="register it without making it active")
-    edit = _command(every, "edit", "change what is registered of an agent", takes_id=True)
+    edit = add_command(every, "edit", "change what is registered of an agent", takes_id=True)
     _add_details(edit, is_new=False)
     for name, what in _STATES.items():
-        _add_who(_command(every, name, what, takes_id=True), reason_needed=name != "resume")
-    rotate = _command(every, "rotate-keys", "add an uploaded public key, remove one, or both", takes_id=True)
+        add_who(add_command(every, name, what, takes_id=True), reason_needed=name != "resume")
+    rotate = add_command(
+        every, "rotate-keys", "add an uploaded public key, remove one, or both", takes_id=True
+    )
     rotate.add_argument(
         "--add", metavar="FILE", type=keys, help="a public JWK or JWK set; - reads standard input"
     )
     rotate.add_argument("--remove", metavar="KID", help="the kid of the key that is refused from now on")
-    _add_who(rotate, reason_needed=False)
+    add_who(rotate, reason_needed=False)
 
 
-def _command(every: Any, name: str, what: str, *, takes_id: bool = False) -> argparse.ArgumentParser:
+def add_command(every: Any, name: str, what: str, *, takes_id: bool = False) -> argparse.ArgumentParser:
+    """Add one command, which can print JSON; with `takes_id` it is about one agent."""
     parser: argparse.ArgumentParser = every.add_parser(name, help=what, description=f"{what.capitalize()}.")
     if takes_id:
         parser.add_argument("agent_id", metavar="ID", help="the agent's identifier")
@@ -55,7 +58,8 @@ def _command(every: Any, name: str, what: str, *, takes_id: bool = False) -> arg
 def _add_details(parser: argparse.ArgumentParser, *, is_new: bool) -> None:
     parser.add_argument("--name", required=is_new, help="what customers call it")
     parser.add_argument("--purpose", required=is_new, help="what it is for, in a sentence")
-    parser.add_argument("--owner", required=is_new, help="the member of staff who answers for it")
+    parser.add_argument("--owner", required=is_new, help="who answers for it, in words that customers read")
+    parser.add_argument("--owner-sub", metavar="SUB", help="the member of staff who answers for it")
     source = parser.add_mutually_exclusive_group(required=is_new)
     source.add_argument("--jwks-uri", metavar="URL", help="where its public keys are fetched")
     source.add_argument(
@@ -72,6 +76,13 @@ def _add_details(parser: argparse.ArgumentParser, *, is_new: bool) -> None:
     parser.add_argument(
         "--max-seconds", type=int, metavar="N", help=f"the longest life of its tokens, {MAX_SECONDS} at most"
     )
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument(
+        "--max-transfer-minor",
+        type=int,
+        metavar="N",
+        help="the largest transfer it may ask for, in minor units",
+    )
     whom = parser.add_mutually_exclusive_group()
     whom.add_argument(
         "--customer",
@@ -81,10 +92,12 @@ def _add_details(parser: argparse.ArgumentParser, *, is_new: bool) -> None:
     )
     if not is_new:
         whom.add_argument("--any-customer", action="store_true", help="may act for all customers again")
-    _add_who(parser, reason_needed=False)
+        amount.add_argument("--any-amount", action="store_true", help="no largest transfer of its own again")
+    add_who(parser, reason_needed=False)
 
 
-def _add_who(parser: argparse.ArgumentParser, *, reason_needed: bool) -> None:
+def add_who(parser: argparse.ArgumentParser, *, reason_needed: bool) -> None:
+    """Add who decides and why."""
     parser.add_argument(
         "--reason", required=reason_needed, default="", help="why, for the history and the record"
     )

@@ -19,7 +19,7 @@ def agent_as_json(agent: RegisteredAgent, history: Sequence[AgentChange]) -> str
 
 def list_as_table(agents: Sequence[RegisteredAgent]) -> str:
     """Return all agents, a line each."""
-    return _table(
+    return table(
         [("STATE", "ID", "NAME", "OWNER"), *((a.state, a.agent_id, a.name, a.owner) for a in agents)]
     )
 
@@ -32,14 +32,16 @@ def agent_as_table(agent: RegisteredAgent, history: Sequence[AgentChange]) -> st
         ("name", agent.name),
         ("purpose", agent.purpose),
         ("owner", agent.owner),
+        ("answers for it", agent.owner_sub or "nobody named"),
         ("state", agent.state),
         ("keys", keys),
         *(("scope", f"{audience}: {' '.join(scopes)}") for audience, scopes in agent.scopes.items()),
         ("max life", f"{agent.max_seconds} s"),
+        ("max transfer", _max_transfer(agent)),
         ("customers", "all who allow it" if agent.customers is None else ", ".join(agent.customers)),
     ]
     entries = [(_time(one), one.action, one.who, _changes(one), one.why) for one in history]
-    return _table(fields) + "\n\n" + _table([("TIME", "CHANGE", "BY", "WHAT", "WHY"), *entries])
+    return table(fields) + "\n\n" + table([("TIME", "CHANGE", "BY", "WHAT", "WHY"), *entries])
 
 
 def _agent(agent: RegisteredAgent) -> dict[str, Any]:
@@ -48,12 +50,14 @@ def _agent(agent: RegisteredAgent) -> dict[str, Any]:
         "name": agent.name,
         "purpose": agent.purpose,
         "owner": agent.owner,
+        "owner_sub": agent.owner_sub,
         "state": agent.state,
         "jwks_uri": agent.jwks_uri,
         "jwks": {"keys": agent.jwks} if agent.jwks else None,
         "scopes": agent.scopes,
         "max_seconds": agent.max_seconds,
         "customers": agent.customers,
+        "max_transfer_minor": agent.max_transfer_minor,
     }
 
 
@@ -65,6 +69,12 @@ def _entry(entry: AgentChange) -> dict[str, Any]:
         "why": entry.why,
         "changes": entry.changes,
     }
+
+
+def _max_transfer(agent: RegisteredAgent) -> str:
+    if agent.max_transfer_minor is None:
+        return "no limit of its own"
+    return f"{agent.max_transfer_minor} minor units"
 
 
 def _time(entry: AgentChange) -> str:
@@ -81,7 +91,8 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=2)
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows with their columns in line; the first row heads them."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)

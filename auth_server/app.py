@@ -14,6 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.routing import BaseRoute
 
 from auth_server import (
+    administration,
+    administration_customers,
+    administration_grants,
     audit_trail,
     authorize,
     checkpoints,
@@ -40,6 +43,7 @@ from auth_server.context import Context
 from auth_server.csrf import CsrfProtection
 from auth_server.demo_agent import seed_agent
 from auth_server.demo_customers import seed_customers
+from auth_server.demo_staff import seed_staff
 from auth_server.expiry import remove_expired_regularly
 from auth_server.failures import register_failures
 from auth_server.introspection import IntrospectionEndpoint
@@ -83,6 +87,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     routes: list[BaseRoute] = []
     for module in (
         *(authorize, sign_on, consent, end_session, endpoints, own_interfaces),
+        *(administration, administration_grants, administration_customers),
         *(event_delivery, checkpoints, audit_trail),
     ):
         app.include_router(module.router)
@@ -100,6 +105,7 @@ def _context(settings: Settings, clock: Clock, http: httpx2.AsyncClient) -> Cont
     with transaction(engine) as db:
         create_tables(db)
         seed_customers(db, settings.demo_password, passwords)
+        seed_staff(db, settings.demo_password, passwords)
         seed_agent(db, settings, clock())
     keys = SigningKeys(settings.data_dir / "keys", clock)
     return Context(

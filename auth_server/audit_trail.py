@@ -1,27 +1,22 @@
 """The records of this server, for those who audit it: asked by customer, agent, operation, time; exported."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator
 
-from auth_server.audit import record
+from auth_server.administration import agent_for, permit
 from auth_server.authorization_server import NO_STORE
-from auth_server.context import InContext
-from auth_server.documented import PROTECTED, problem
-from auth_server.own_interfaces import needs
+from auth_server.documented import ADMINISTERED, problem
+from auth_server.problems import Refused
+from auth_server.staff_access import Caller, staff
 from auth_server.tables import RECORD
-from delegation.record import of_token
 from delegation.record_export import as_csv, as_json_lines
 from delegation.record_query import MOST_AT_ONCE, Page, Question, answers
-from delegation.token import AccessToken
 
 router = APIRouter(tags=["audit"])
-require_auditor: Final = needs("audit:read")
-"""The one place that says who may read everybody's records."""
-
 Name = Annotated[str | None, Query(max_length=512, pattern=r"^[^\x00-\x1f]*$")]
 Hex = Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")]
 Position = Annotated[int, Query(ge=0, lt=2**63)]
@@ -72,25 +67,27 @@ def _page(
     "/audit",
     name="audit.read",
     response_class=JSONResponse,
-    responses=PROTECTED
-    | problem(422)
+    responses=ADMINISTERED
+    | problem(404)
     | {200: {"description": "Records", "content": {"application/jsonl": {}, "text/csv": {}}}},
 )
 def audit(
-    context: InContext,
-    token: Annotated[AccessToken, require_auditor],
+    caller: Annotated[Caller, staff("audit:read")],
     question: Annotated[Question, Depends(_question)],
     page: Annotated[Page, Depends(_page)],
     form: Annotated[Literal["json", "jsonl", "csv"], Query(alias="format")] = "json",
 ) -> Response:
-    """List records of everybody; `next` is the position to go on from, as `after` or as `before`.
+    """List records of everybody, or of one of an owner's agents. Reading them is a record, too.
 
-    Reading them is a record, too.
+    `next` is the position to go on from, as `after` or as `before`.
     """
-    with context.transaction() as db:
+    with caller.transaction() as (db, member):
+        if member.role == "owner":
+            if question.agent is None:
+                raise Refused(403, "An owner reads the records of its own agents: name one, with agent.")
+            agent_for(db, member, question.agent)
         found = answers(db.connection(), RECORD, question, page)
-        fields: dict[str, Any] = of_token(token)
-        record(db, 1, "permit", "an auditor's token", "audit.read", time=context.now(), **fields)
+        permit(db, caller, "audit.read", question.agent)
     match form:
         case "jsonl":
             return Response(as_json_lines(found), media_type="application/jsonl", headers=NO_STORE)

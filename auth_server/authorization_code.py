@@ -19,9 +19,10 @@ from auth_server.customer_tokens import CustomerTokenGrant
 from auth_server.ended_tokens import revoke_family
 from auth_server.oauth_errors import InvalidTarget
 from auth_server.oauth_request import ServerRequest
+from auth_server.people import Person, role_claim
 from auth_server.registered_agents import agents_named
 from auth_server.resource_indicator import check_resource
-from auth_server.tables import AuthorizationCode, Customer, SignOnSession, hashed
+from auth_server.tables import AuthorizationCode, SignOnSession, hashed
 from delegation.signing_key import ALGORITHM
 
 CODE_LIFE: Final = timedelta(seconds=60)
@@ -72,9 +73,9 @@ class AuthorizationCodeGrant(CustomerTokenGrant, AuthlibAuthorizationCodeGrant):
         """Mark the code as used; it is kept, so that a second use is noticed."""
         authorization_code.used_at = self.request.now
 
-    def authenticate_user(self, authorization_code: AuthorizationCode) -> Customer | None:
-        """Return the customer who agreed."""
-        return self.request.db.get(Customer, authorization_code.sub)
+    def authenticate_user(self, authorization_code: AuthorizationCode) -> Person:
+        """Return who signed on."""
+        return self._person(authorization_code)
 
 
 class S256Challenge(CodeChallenge):
@@ -167,6 +168,6 @@ class IdToken(OpenIDCode):
             "sid": request.authorization_code.sid,
         }
 
-    def generate_user_info(self, user: Customer, scope: str) -> dict[str, str]:
-        """Return who signed on."""
-        return {"sub": user.sub, "name": user.name}
+    def generate_user_info(self, user: Person, scope: str) -> dict[str, str]:
+        """Return who signed on, and a member of staff's role: for what is shown, and never for a decision."""
+        return {"sub": user.sub, "name": user.name} | role_claim(user)

@@ -11,7 +11,7 @@ from auth_server.audit import record
 from auth_server.context import InContext
 from auth_server.documented import PROTECTED, problem
 from auth_server.event_delivery import check_receiver_token
-from auth_server.json_body import documented, json_body
+from auth_server.json_body import body, documented_body
 from auth_server.own_interfaces import needs, no_store
 from auth_server.scopes import CHECKPOINTS
 from auth_server.tables import RECORD
@@ -36,13 +36,13 @@ class ChainHead(BaseModel):
 @router.post(
     "/checkpoints",
     name=_OPERATION,
-    responses=PROTECTED | problem(422),
-    openapi_extra=documented(ChainHead),
+    responses=PROTECTED | problem(415, 422),
+    openapi_extra=documented_body(ChainHead),
 )
 def sign_checkpoint(
     context: InContext,
     token: Annotated[AccessToken, needs(*CHECKPOINTS, check=check_receiver_token)],
-    head: Annotated[ChainHead, Depends(json_body(ChainHead))],
+    head: Annotated[ChainHead, body(ChainHead)],
 ) -> dict[str, str]:
     """Sign the head of the calling service's chain.
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from authlib.oauth2.rfc6749 import ClientMixin
 
 from auth_server.scopes import (
+    ADMINISTRATION,
     ALL_ACCOUNT,
     CHECKPOINTS,
     GRANT_MANAGEMENT,
@@ -111,7 +112,7 @@ def registered_clients(settings: Settings) -> dict[str, Client]:
         jwks_uri=settings.banking_app_jwks_uri,
         grant_types=frozenset({"authorization_code", "refresh_token"}),
         resources={
-            settings.issuer: Scope(OPENID | GRANT_MANAGEMENT),
+            settings.issuer: Scope(OPENID | GRANT_MANAGEMENT | ADMINISTRATION),
             settings.account_api_audience: READ_ACCOUNTS,
         },
         redirect_uris=(f"{settings.banking_app_url}/callback",),

@@ -12,7 +12,7 @@ from auth_server.oauth_request import ServerRequest
 from auth_server.pages import page
 from auth_server.registered_agents import agents_named
 from auth_server.scopes import DESCRIPTIONS, TRANSFER
-from auth_server.tables import SignOnSession
+from auth_server.tables import Customer, SignOnSession
 from delegation.scope import Scope
 
 
@@ -20,10 +20,13 @@ def requested_agent(request: ServerRequest, sub: str) -> Agent | None:
     """Return the agent that the request wants to be allowed to act for this customer, if any.
 
     One that is not active, or not there for this customer, is passed over: the sign-on goes on without it.
+    For staff none is there.
 
     Raises:
         InvalidTarget: there are several; a customer decides on one at a time.
     """
+    if request.db.get(Customer, sub) is None:
+        return None
     named = agents_named(request.db, request.all("resource"))
     agents = [agent for agent in named.values() if agent.may_serve(sub)]
     if len(agents) > 1:

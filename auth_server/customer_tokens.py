@@ -1,10 +1,13 @@
-"""The tokens that a sign-on yields, one audience each: subject token, app token, the server's own."""
+"""The tokens that a sign-on yields, one audience each: subject token, app token, the server's own.
+
+Staff get the server's own and no other: they have no accounts, and nobody acts for them.
+"""
 
 import secrets
 from datetime import timedelta
 from typing import Any
 
-from authlib.oauth2.rfc6749 import InvalidScopeError
+from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidScopeError
 from authlib.oauth2.rfc6749.grants import BaseGrant
 
 from auth_server.authorization_server import AuthorizationServer
@@ -13,9 +16,10 @@ from auth_server.clients import Agent
 from auth_server.delegation_grants import grant_in_force
 from auth_server.oauth_errors import InvalidTarget
 from auth_server.oauth_request import ServerRequest
+from auth_server.people import Person, enabled_person, permitted
 from auth_server.registered_agents import agents_named
 from auth_server.resource_indicator import one_resource
-from auth_server.tables import AuthorizationCode, RefreshToken, hashed
+from auth_server.tables import AuthorizationCode, RefreshToken, Staff, hashed
 from auth_server.tokens import APP_TOKEN_LIFE, SUBJECT_TOKEN_LIFE, TokenContent
 from delegation.scope import Scope
 
@@ -28,7 +32,10 @@ class CustomerTokenGrant(BaseGrant):
     server: AuthorizationServer
 
     def hold(self, origin: AuthorizationCode | RefreshToken) -> bool:
-        """Hold the sign-on session behind a credential, and read it again; False if the session is over."""
+        """Hold the sign-on session behind a credential, and read it again; False if the session is over.
+
+        A disabled person's is.
+        """
         if not hold_session(self.request.db, origin.sid):
             return False
         self.request.db.refresh(origin)
@@ -52,17 +59,21 @@ class CustomerTokenGrant(BaseGrant):
         """Decide what the token says.
 
         Raises:
-            InvalidTarget: the sign-on was not for this resource, the agent may not serve this customer now,
-                or the customer allows it nothing.
+            InvalidGrantError: the person may not sign on any more.
+            InvalidTarget: the sign-on was not for this resource, or it is none for staff; the agent may not
+                serve this customer now, or the customer allows it nothing.
             InvalidScopeError: nothing of the scope asked for may be had there.
         """
         issuer = self.server.settings.issuer
-        client = self.request.known_client
+        client, person = self.request.known_client, self._person(origin)
         agents = agents_named(self.request.db, origin.resources) if client.may_allow else {}
         allowed = (client.resources.keys() | agents.keys()) & set(origin.resources)
+        if isinstance(person, Staff):
+            allowed = allowed & {issuer}
         resource = one_resource(self.request.all("resource"), allowed, default=issuer)
         agent = agents.get(resource)
-        most = Scope.parse(origin.scope) & (client.may_allow if agent else client.resources[resource])
+        most = Scope.parse(origin.scope) & permitted(person)
+        most = most & (client.may_allow if agent else client.resources[resource])
         if agent:
             most = most & self._granted_to(agent, origin.sub)
         requested = self.request.payload.scope
@@ -79,6 +90,12 @@ class CustomerTokenGrant(BaseGrant):
             sid=origin.sid,
             family=origin.family,
         )
+
+    def _person(self, origin: AuthorizationCode | RefreshToken) -> Person:
+        person = enabled_person(self.request.db, origin.sub)
+        if person is None:
+            raise InvalidGrantError("nobody may sign on under this name now")
+        return person
 
     def _granted_to(self, agent: Agent, sub: str) -> Scope:
         if not agent.may_serve(sub):

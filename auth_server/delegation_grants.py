@@ -12,7 +12,8 @@ from auth_server.tables import Customer, DelegationGrant
 from delegation.scope import Scope
 
 
-def _in_force(now: datetime) -> ColumnElement[bool]:
+def in_force(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a grant counts at this time."""
     return and_(DelegationGrant.withdrawn_at.is_(None), DelegationGrant.expires_at > now)
 
 
@@ -32,7 +33,7 @@ def hold_grant(db: Session, sub: str, agent: str, now: datetime) -> DelegationGr
 def _latest(sub: str, agent: str, now: datetime) -> Select[DelegationGrant]:
     return (
         select(DelegationGrant)
-        .where(DelegationGrant.sub == sub, DelegationGrant.agent == agent, _in_force(now))
+        .where(DelegationGrant.sub == sub, DelegationGrant.agent == agent, in_force(now))
         .order_by(DelegationGrant.created_at.desc())
         .limit(1)
     )
@@ -42,7 +43,7 @@ def grants_of(db: Session, sub: str, now: datetime) -> Sequence[DelegationGrant]
     """Return all that the customer allows at this time, newest first."""
     return db.scalars(
         select(DelegationGrant)
-        .where(DelegationGrant.sub == sub, _in_force(now))
+        .where(DelegationGrant.sub == sub, in_force(now))
         .order_by(DelegationGrant.created_at.desc())
     ).all()
 

@@ -23,8 +23,8 @@ class ExchangeRequest:
     """A token exchange whose two tokens are verified: signature, issuer, time, not revoked.
 
     `delegable` is what may be delegated to the agent at most, by audience; `max_life` how long its tokens
-    live at most; `serves` whether it is there for this customer; `granted` what the customer allows it now,
-    None if nothing.
+    live at most; `serves` whether it is there for this customer, who is not disabled; `granted` what the
+    customer allows it now, None if nothing.
     """
 
     agent: str

@@ -10,8 +10,10 @@ from auth_server.agent_details import details
 from auth_server.agent_history import By
 from auth_server.agent_registry import edit, register
 from auth_server.agent_tables import RegisteredAgent
+from auth_server.demo_staff import DEMO_OWNER
 from auth_server.scopes import DESCRIPTIONS
 from auth_server.settings import Settings
+from auth_server.tables import Staff
 
 _WHO: Final = "auth_server"
 _PURPOSE: Final = "Answers customers' questions about their accounts in the banking app, and sends payments"
@@ -29,6 +31,7 @@ def seed_agent(db: Session, settings: Settings, now: datetime) -> None:
             name=settings.agent_name,
             purpose=_PURPOSE,
             owner=settings.agent_owner,
+            owner_sub=DEMO_OWNER if db.get(Staff, DEMO_OWNER) else None,
             jwks_uri=settings.agent_jwks_uri,
             scopes={settings.account_api_audience: list(DESCRIPTIONS)},
         )

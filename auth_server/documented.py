@@ -41,6 +41,7 @@ OAUTH: Final[Responses] = {
     **problem(413),
 }
 PROTECTED: Final[Responses] = problem(400, 401, 403, 413, 503)
+ADMINISTERED: Final[Responses] = problem(400, 401, 403, 413, 422, 503)
 
 _AUTHORIZATION_REQUEST: Final = {
     "response_type": "code",

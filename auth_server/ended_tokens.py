@@ -40,6 +40,12 @@ def revoke_agent(db: Session, agent: str, now: datetime) -> None:
     party_disabled(db, agent, _end(db, now, IssuedToken.client_id == agent), now)
 
 
+def revoke_person(db: Session, sub: str, now: datetime) -> None:
+    """End every token that came of a person's sign-ons, and every one under which somebody acts for them."""
+    _end_refresh_tokens(db, now, RefreshToken.sub == sub)
+    party_disabled(db, sub, _end(db, now, IssuedToken.sub == sub), now)
+
+
 def _end(db: Session, now: datetime, *which: ColumnElement[bool]) -> list[IssuedToken]:
     """Mark tokens as revoked, and return those of them that had not expired yet."""
     rows = db.scalars(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,7 +16,7 @@ from auth_server.context import Context, InContext
 from auth_server.documented import PROTECTED, problem
 from auth_server.event_streams import acknowledge, last_event, open_stream, pending
 from auth_server.event_tables import SecurityEvent
-from auth_server.json_body import documented, json_body
+from auth_server.json_body import body, documented_body
 from auth_server.own_interfaces import needs
 from auth_server.scopes import SECURITY_EVENTS
 from delegation.bearer import InsufficientScope, InvalidToken
@@ -25,7 +25,7 @@ from delegation.scope import Scope
 from delegation.security_event import SESSION_REVOKED, TYP, Ended, subject_of
 from delegation.token import AccessToken, DelegationToken
 
-LONGEST_WAIT_SECONDS: Final = 4.0
+LONGEST_WAIT_SECONDS: Final = 3.0
 """A poll is answered after so long although nothing has happened: that too is news."""
 _BETWEEN_LOOKS_SECONDS: Final = 0.1
 """Events are looked for in the database: they may come from another process, such as the command line."""
@@ -65,15 +65,15 @@ def check_receiver_token(token: AccessToken, context: Context, scope: Scope) -> 
 @router.post(
     "/events/{stream_id}",
     name="events.poll",
-    responses=PROTECTED | problem(404, 422),
+    responses=PROTECTED | problem(404, 415, 422),
     response_model=None,
-    openapi_extra=documented(Poll),
+    openapi_extra=documented_body(Poll),
 )
 async def poll(
     context: InContext,
     token: Annotated[AccessToken, needs(*SECURITY_EVENTS, check=check_receiver_token)],
     stream_id: Annotated[str, Path(pattern=r"^[\w-]{16,64}$")],
-    asked: Annotated[Poll, Depends(json_body(Poll))],
+    asked: Annotated[Poll, body(Poll)],
     request: Request,
 ) -> JSONResponse:
     """Deliver the events of a stream, which begins with its first poll (RFC 8936 §2.4)."""

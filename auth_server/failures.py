@@ -18,6 +18,7 @@ from auth_server.csrf import ForeignForm
 from auth_server.oauth_errors import TemporarilyUnavailable
 from auth_server.oauth_request import FormTooLong, query_string
 from auth_server.pages import error_page, expired_form_page
+from auth_server.problems import Refused
 from delegation.bearer import BearerError
 from delegation.problem import Problem, answer_problem
 from delegation.record import Record, of_token, print_record
@@ -66,7 +67,11 @@ def register_failures(app: FastAPI, context: Context, routes: Iterable[BaseRoute
         return expired_form_page(context, request, query_string(request))
 
     def form_too_long(request: Request, error: FormTooLong) -> Response:
-        record_refusal(request, "the form is too long")
+        record_refusal(request, "the body is too long")
+        return error.response()
+
+    def refused(request: Request, error: Refused) -> Response:
+        record_refusal(request, error.reason)
         return error.response()
 
     def bearer_error(request: Request, error: BearerError) -> Response:
@@ -97,6 +102,7 @@ def register_failures(app: FastAPI, context: Context, routes: Iterable[BaseRoute
     app.exception_handler(OAuth2Error)(oauth_error)
     app.exception_handler(ForeignForm)(foreign_form)
     app.exception_handler(FormTooLong)(form_too_long)
+    app.exception_handler(Refused)(refused)
     app.exception_handler(BearerError)(bearer_error)
     app.exception_handler(RequestValidationError)(invalid_parameter)
     app.exception_handler(SQLAlchemyError)(no_database)

@@ -1,46 +1,35 @@
-"""JSON bodies, read after the token and not without end; FastAPI itself would do it the other way round."""
+"""A request's JSON body: bounded, looked at after the token, and checked into a type."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from fastapi import Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
-from starlette.requests import ClientDisconnect
 
-from delegation.problem import Problem
+from auth_server.agent_details import faults
+from auth_server.oauth_request import read_body
+from auth_server.problems import Refused
 
-MAX_BODY_BYTES: Final = 128 * 1024
-Kind = TypeVar("Kind", bound=BaseModel)
+_JSON = "application/json"
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def json_body(kind: type[Kind]) -> Callable[[Request], Awaitable[Kind]]:
-    """Return the dependency that reads a request's body as `kind`.
+def body(model: type[ModelT]) -> Any:
+    """Declare a body of this model on a route. Let it stand after who may use the route."""
 
-    It stands after the token among an endpoint's parameters, and raises what becomes 413 or 422.
-    """
-
-    async def body(request: Request) -> Kind:
-        content = b""
+    async def read(request: Request) -> ModelT:
+        sent = request.headers.get("content-type", "").split(";")[0].strip().lower()
+        if sent != _JSON:
+            raise Refused(415, f"Send the body as {_JSON}.")
         try:
-            async for chunk in request.stream():
-                content += chunk
-                if len(content) > MAX_BODY_BYTES:
-                    raise Problem(413, f"Send {MAX_BODY_BYTES} bytes at most.")
-        except ClientDisconnect as error:
-            raise Problem(400, "The request is not whole.") from error
-        try:
-            return kind.model_validate_json(content)
+            return model.model_validate_json(await read_body(request))
         except ValidationError as error:
-            faults = [
-                {**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_input=False)
-            ]
-            raise RequestValidationError(faults) from error
+            raise Refused(422, faults(error), "the body is not as it must be") from error
 
-    return body
+    return Depends(read)
 
 
-def documented(kind: type[BaseModel]) -> dict[str, Any]:
-    """Return the body's part of the OpenAPI operation."""
-    content = {"application/json": {"schema": kind.model_json_schema()}}
-    return {"requestBody": {"required": True, "content": content}}
+def documented_body(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the same for the route's OpenAPI document."""
+    return {
+        "requestBody": {"required": True, "content": {_JSON: {"schema": model.model_json_schema()}}},
+    }

@@ -19,7 +19,7 @@ from auth_server.oauth_errors import InvalidClient
 from delegation.problem import Problem
 from delegation.token import AccessToken
 
-_MAX_FORM_BYTES: Final = 64 * 1024
+_MAX_BODY_BYTES: Final = 64 * 1024
 _MAX_PARAMETERS = 64
 _REPEATABLE = frozenset({"resource", "audience"})
 _PLAIN = frozenset({"grant_type", "response_type", "client_id", "redirect_uri", "scope"})
@@ -31,7 +31,7 @@ Parameters = Sequence[tuple[str, str]]
 
 
 class FormTooLong(Problem):
-    """A form that is too long to be read."""
+    """A body that is too long to be read."""
 
 
 class _Payload(OAuth2Payload):
@@ -138,12 +138,22 @@ async def form_parameters(request: Request) -> list[tuple[str, str]]:
     """
     if not is_form(request):
         raise InvalidRequestError(f"Send the parameters as {_FORM}.")
+    return parse_parameters((await read_body(request)).decode("latin-1"))
+
+
+async def read_body(request: Request) -> bytes:
+    """Read a request's body.
+
+    Raises:
+        InvalidRequestError: the caller hung up.
+        FormTooLong: it is.
+    """
     body = b""
     try:
         async for chunk in request.stream():
             body += chunk
-            if len(body) > _MAX_FORM_BYTES:
-                raise FormTooLong(413, f"Send {_MAX_FORM_BYTES} bytes at most.")
+            if len(body) > _MAX_BODY_BYTES:
+                raise FormTooLong(413, f"Send {_MAX_BODY_BYTES} bytes at most.")
     except ClientDisconnect as error:  # unhandled, it would fill the log with whoever hangs up
         raise InvalidRequestError("The request is not whole.") from error
-    return parse_parameters(body.decode("latin-1"))
+    return body

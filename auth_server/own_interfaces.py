@@ -15,9 +15,10 @@ from auth_server.context import Context, InContext
 from auth_server.delegation_grants import grants_of, withdraw_grant
 from auth_server.documented import PROTECTED, problem
 from auth_server.oauth_request import form_parameters, is_form
+from auth_server.people import enabled_person, role_claim
 from auth_server.registered_agents import find_agent
 from auth_server.scopes import DESCRIPTIONS
-from auth_server.tables import RECORD, Customer, DelegationGrant
+from auth_server.tables import RECORD, DelegationGrant
 from delegation.bearer import BearerError, InsufficientScope, InvalidRequest, InvalidToken, bearer_token
 from delegation.problem import Problem
 from delegation.record import Decision, of_token
@@ -27,7 +28,7 @@ from delegation.token import AccessToken, DelegationToken
 
 
 def no_store(response: Response) -> None:
-    """Keep the answer out of every cache."""
+    """Keep an answer out of caches."""
     response.headers.update(NO_STORE)
 
 
@@ -88,11 +89,15 @@ def needs(scope: str, check: Callable[[AccessToken, Context, Scope], None] | Non
 @router.get("/userinfo", name="userinfo", responses=PROTECTED)
 @router.post("/userinfo", name="userinfo", responses=PROTECTED)
 def userinfo(context: InContext, token: Annotated[AccessToken, needs("openid")]) -> dict[str, str]:
-    """Say who signed on (OpenID Connect Core §5.3)."""
+    """Say who signed on (OpenID Connect Core §5.3), and with which role if it is a member of staff."""
     with context.transaction() as db:
         _permit(context, db, "userinfo", token)
-        customer = db.get(Customer, token.subject) if "profile" in token.scope else None
-    return {"sub": token.subject} | ({"name": customer.name} if customer else {})
+        person = enabled_person(db, token.subject)
+    if person is None:
+        raise InvalidToken("Nobody may sign on under this name now.")
+    return (
+        {"sub": person.sub} | ({"name": person.name} if "profile" in token.scope else {}) | role_claim(person)
+    )
 
 
 @router.get("/grants", name="grant.list", responses=PROTECTED)

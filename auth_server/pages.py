@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from auth_server.authorization_server import NO_STORE
 from auth_server.context import Context
 from auth_server.demo_customers import DEMO_CUSTOMERS
+from auth_server.demo_staff import DEMO_STAFF
 
 _HEADERS: Final = {
     "X-Frame-Options": "DENY",
@@ -68,6 +69,7 @@ def sign_on_page(
         message=message,
         username=username,
         demo_customers=DEMO_CUSTOMERS if context.settings.demo_password else (),
+        demo_staff=DEMO_STAFF if context.settings.demo_password else (),
         demo_password=context.settings.demo_password,
     )
 

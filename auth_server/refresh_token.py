@@ -5,7 +5,8 @@ from authlib.oauth2.rfc6749.grants import RefreshTokenGrant as AuthlibRefreshTok
 
 from auth_server.customer_tokens import CustomerTokenGrant
 from auth_server.ended_tokens import revoke_family
-from auth_server.tables import Customer, RefreshToken, hashed
+from auth_server.people import Person
+from auth_server.tables import RefreshToken, hashed
 
 
 class RefreshTokenGrant(CustomerTokenGrant, AuthlibRefreshTokenGrant):
@@ -31,9 +32,9 @@ class RefreshTokenGrant(CustomerTokenGrant, AuthlibRefreshTokenGrant):
             raise InvalidGrantError("this refresh token has ended; sign on again")
         return found
 
-    def authenticate_user(self, refresh_token: RefreshToken) -> Customer | None:
-        """Return the customer who signed on."""
-        return self.request.db.get(Customer, refresh_token.sub)
+    def authenticate_user(self, refresh_token: RefreshToken) -> Person:
+        """Return who signed on."""
+        return self._person(refresh_token)
 
     def revoke_old_credential(self, refresh_token: RefreshToken) -> None:
         """Mark the refresh token as used; it is kept, so that a second use is noticed."""

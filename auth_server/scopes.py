@@ -1,5 +1,6 @@
 """The scopes, in the words that a customer reads, and which resource takes which."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from delegation.scope import Scope
@@ -10,6 +11,16 @@ GRANT_MANAGEMENT: Final = Scope({"grant_management_query", "grant_management_rev
 
 SECURITY_EVENTS: Final = Scope({"ssf.read"})
 """What a resource needs to be told of tokens that have ended (CAEP Interoperability Profile 1.0 §2.7.3)."""
+
+ADMINISTRATION: Final = Scope({"agents:read", "agents:write", "audit:read"})
+"""What staff may do at the administration API; which of it, their role says."""
+
+ROLES: Final[Mapping[str, Scope]] = {
+    "administrator": ADMINISTRATION,
+    "owner": ADMINISTRATION,
+    "auditor": ADMINISTRATION - {"agents:write"},
+}
+"""The roles of staff, each with what it permits. An owner has it for the agents that it answers for."""
 
 CHECKPOINTS: Final = Scope({"audit:checkpoint"})
 """What a service needs to have the head of its chain of records signed."""
@@ -25,4 +36,7 @@ DESCRIPTIONS: Final = {
 }
 """The permissions that a customer can delegate, in the order in which they are shown."""
 
-SUPPORTED: Final = Scope({*OPENID, *GRANT_MANAGEMENT, *SECURITY_EVENTS, *CHECKPOINTS, *ALL_ACCOUNT})
+CUSTOMERS: Final = Scope({*OPENID, *GRANT_MANAGEMENT, *ALL_ACCOUNT})
+"""What a customer's tokens can carry."""
+
+SUPPORTED: Final = Scope({*CUSTOMERS, *ADMINISTRATION, *SECURITY_EVENTS, *CHECKPOINTS})

@@ -16,7 +16,7 @@ from auth_server.documented import form as form_of
 from auth_server.oauth_request import query_string
 from auth_server.pages import sign_on_page
 from auth_server.passwords import forget_failures, seconds_to_wait
-from auth_server.tables import Customer
+from auth_server.people import find_person, hold_enabled
 from delegation.record import Decision
 
 router = APIRouter(tags=["sign-on"])
@@ -63,8 +63,8 @@ def _count_try(context: Context, username: str) -> int:
         with context.transaction() as db:
             wait = seconds_to_wait(db, username, context.now())
             if wait:
-                customer = db.get(Customer, username)
-                _record(context, db, "deny", "too many wrong passwords", customer.sub if customer else None)
+                person = find_person(db, username)
+                _record(context, db, "deny", "too many wrong passwords", person.sub if person else None)
             return wait
     except IntegrityError:  # two first tries at the same moment
         return 1
@@ -76,23 +76,26 @@ def _check(context: Context, request: Request, username: str, password: str) -> 
     The slow comparison runs outside of any transaction.
     """
     with context.transaction() as db:
-        customer = db.get(Customer, username)
-    right = context.passwords.matches(customer.password_hash if customer else None, password)
+        person = find_person(db, username)
+    right = context.passwords.matches(person.password_hash if person else None, password)
     with context.transaction() as db:
-        if customer is None or not right:
-            sub = customer.sub if customer else None
+        if person is None or not right:
+            sub = person.sub if person else None
             _record(context, db, "deny", "user name and password do not match", sub)
             return None
+        if hold_enabled(db, type(person), person.sub) is None:
+            _record(context, db, "deny", "the password is right, but this person is disabled", person.sub)
+            return None
         forget_failures(db, username)
-        _record(context, db, "permit", "the password is right", customer.sub)
+        _record(context, db, "permit", "the password is right", person.sub)
         last = current_session(db, request, context.settings, context.now())
         if last is not None:
             end_session(db, last, context.now(), "the browser is signed on anew")
-        return begin_session(db, customer.sub, context.settings, context.now())
+        return begin_session(db, person.sub, context.settings, context.now())
 
 
 def _record(context: Context, db: Session, decision: Decision, reason: str, sub: str | None) -> None:
-    # A name that is not a customer's is not recorded: people type their password into the wrong field.
+    # A name that nobody has is not recorded: people type their password into the wrong field.
     record(db, 1, decision, reason, "sign_on", sub=sub, time=context.now())
 
 

@@ -36,12 +36,24 @@ def hashed(secret: str) -> str:
 
 
 class Customer(Base):
-    """A person who can sign on; `password_hash` is argon2id."""
+    """A person with accounts, who can sign on unless disabled; `password_hash` is argon2id."""
 
     __tablename__ = "customer"
     sub: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     password_hash: Mapped[str]
+    disabled_at: Mapped[datetime | None]
+
+
+class Staff(Base):
+    """A person who looks after agents, and no customer; `role` is one of `auth_server.scopes.ROLES`."""
+
+    __tablename__ = "staff"
+    sub: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    password_hash: Mapped[str]
+    role: Mapped[str] = mapped_column(String(16))
+    disabled_at: Mapped[datetime | None]
 
 
 class FailedSignOn(Base):

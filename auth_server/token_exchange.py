@@ -18,8 +18,9 @@ from auth_server.delegation_rules import (
 )
 from auth_server.oauth_errors import InvalidTarget
 from auth_server.oauth_request import ServerRequest
+from auth_server.people import hold_enabled
 from auth_server.resource_indicator import check_resource
-from auth_server.tables import DelegationGrant
+from auth_server.tables import Customer, DelegationGrant
 from auth_server.tokens import TokenContent
 from delegation.bearer import InvalidToken
 from delegation.scope import Scope
@@ -54,6 +55,7 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
         check_token_types(form)
         subject = self.request.principal = self._read("subject_token")
         actor = self._read("actor_token")
+        customer = hold_enabled(self.request.db, Customer, subject.subject)
         self.grant = hold_grant(self.request.db, subject.subject, agent.client_id, self.request.now)
         self._hold(subject, actor)
         self.exchange = ExchangeRequest(
@@ -62,7 +64,7 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
             subject=subject,
             actor=actor,
             delegable=agent.delegable,
-            serves=agent.may_serve(subject.subject),
+            serves=customer is not None and agent.may_serve(subject.subject),
             max_life=agent.max_life,
             granted=Scope.parse(self.grant.scope) if self.grant else None,
             target=target(self.request.all("resource"), self.request.all("audience")),

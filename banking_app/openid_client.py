@@ -25,7 +25,7 @@ from delegation.trace import outgoing_headers
 
 _SCOPE: Final = (
     "openid profile account:read_balance account:read_transactions account:transfer "
-    "grant_management_query grant_management_revoke"
+    "grant_management_query grant_management_revoke agents:read agents:write audit:read"
 )
 _TIMEOUT_SECONDS: Final = 10.0
 _NO_ANSWER: Final = "temporarily_unavailable"
@@ -42,7 +42,7 @@ class TokenResponse:
 
 @dataclass(frozen=True, slots=True)
 class SignOn:
-    """A sign-on that was verified end to end: the app token, the refresh token, and who signed on."""
+    """A sign-on that was verified end to end: the issuer's own token, the refresh token, who signed on."""
 
     token: IssuedToken
     refresh_token: str
@@ -80,7 +80,9 @@ class OpenIdClient:
         return str(url)
 
     def redeem(self, code: str, attempt: Attempt) -> SignOn:
-        """Exchange an authorization code for the app token and learn who signed on (RFC 6749 §4.1.3).
+        """Exchange a code for the issuer's own token, and learn who signed on (RFC 6749 §4.1.3).
+
+        That is the one resource that both customers and staff may have a token for.
 
         Raises:
             OAuthError: see the class.
@@ -91,7 +93,7 @@ class OpenIdClient:
             code=code,
             code_verifier=attempt.code_verifier,
             redirect_uri=self._settings.redirect_uri,
-            resource=self._settings.account_api_audience,
+            resource=self._settings.issuer,
         )
         if answer.id_token is None or answer.refresh_token is None:
             raise InvalidIdToken("the token response lacks the ID token or the refresh token")

@@ -12,6 +12,7 @@ from banking_app.encryption import Unreadable, Vault
 from delegation.clock import Clock, utc_now
 
 _TOUCH_AFTER_SECONDS = 30
+_ROLES = ("administrator", "owner", "auditor")
 
 
 class IssuedToken(BaseModel):
@@ -36,6 +37,15 @@ class Session(BaseModel):
     refresh_token: str = Field(repr=False)
     tokens: Mapping[str, IssuedToken] = Field(repr=False)
     csrf_token: str = Field(default_factory=new_secret, repr=False)
+
+    @property
+    def role(self) -> str | None:
+        """Return the role of a member of staff, None for a customer.
+
+        It says which pages are shown. What somebody may do, the authorization server decides at each request.
+        """
+        role = self.id_token_claims.get("role")
+        return role if role in _ROLES else None
 
 
 class SessionStore:

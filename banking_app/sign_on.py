@@ -125,7 +125,7 @@ class SignOn:
             id_token=signed_on.id_token,
             id_token_claims=claims,
             refresh_token=signed_on.refresh_token,
-            tokens={self.settings.account_api_audience: signed_on.token},
+            tokens={self.settings.issuer: signed_on.token},
         )
 
     def _say(self, failed: SignOnFailed) -> Response:

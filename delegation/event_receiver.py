@@ -26,11 +26,11 @@ from delegation.revocations import Revocations
 from delegation.security_event import InvalidSet, read_set, signing_key_id
 from delegation.signing_key import SigningKey
 
-SILENCE_SECONDS: Final = 10.0
-"""After so long without news every token is refused. The transmitter answers at least every 4 seconds."""
+SILENCE_SECONDS: Final = 15.0
+"""After so long without news every token is refused. The transmitter answers at least every 3 seconds."""
 
 _MOST_AT_ONCE: Final = 500
-_PATIENCE: Final = httpx2.Timeout(6.0, connect=2.0)
+_PATIENCE: Final = httpx2.Timeout(8.0, connect=2.0)
 _BETWEEN_TRIES_SECONDS: Final = 0.5
 _MAX_BYTES: Final = 4 * 1024 * 1024
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import streamlit as st
 from banking_app.failures import Failure
 from banking_app.own_pages import Page
 from banking_app.rendering import render
-from banking_app.screens import assistant, landing, overview, permissions
+from banking_app.screens import assistant, landing, overview, permissions, staff
 from banking_app.screens.notice import show_failure
 from banking_app.screens.visitor import Customer, Stranger, visitor
 from banking_app.services import Services
@@ -46,7 +46,7 @@ def _page(services: Services, page: Page, who: Customer | Stranger) -> st.Page:
             landing.draw(services, page, had_session=who.had_session)
             return
         try:
-            draw(services, who)
+            (staff.draw if who.session.role else draw)(services, who)
         except Failure as failure:
             show_failure(services, failure, page)
 
@@ -59,7 +59,8 @@ def _top_bar(pages: dict[Page, st.Page], who: Customer) -> None:
         st.html(render("brand.html"), width="content")
         with st.container(key="topnav", horizontal=True, width="content", gap="small"):
             for page, (_, icon, _) in _PAGES.items():
-                st.page_link(pages[page], icon=icon, width="content")
+                if page is Page.OVERVIEW or not who.session.role:
+                    st.page_link(pages[page], icon=icon, width="content")
         st.html(
             render("customer.html", name=who.session.name, csrf_token=who.session.csrf_token), width="content"
         )

@@ -10,7 +10,7 @@ from banking_app.session_store import Session
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer with a live session."""
+    """A customer with a live session, or a member of staff: then the session has a role."""
 
     session_id: str
     session: Session

@@ -1,4 +1,4 @@
-"""The registry's command line, run as staff run it: a process of its own beside the running server."""
+"""The command line, run as staff run it: a process of its own beside the running server."""
 
 import json
 import os
@@ -14,11 +14,12 @@ from tests.auth_server.servers import ACCOUNT_API, BALANCE, AuthServer
 OTHER = "https://card-agent.example.com"
 
 
-class Registry:
-    """The command line `agents` of one server."""
+class Command:
+    """One command of the command line of one server: `agents`, `staff` or `customers`."""
 
-    def __init__(self, server: AuthServer) -> None:
+    def __init__(self, server: AuthServer, name: str) -> None:
         self._server = server
+        self._name = name
         settings = server.settings
         self._environment = os.environ | {
             "DATA_DIR": str(settings.data_dir),
@@ -27,7 +28,7 @@ class Registry:
 
     def run(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command, whatever comes of it; `text` is its standard input."""
-        command = [sys.executable, "-m", "auth_server", "agents", *arguments]
+        command = [sys.executable, "-m", "auth_server", self._name, *arguments]
         return subprocess.run(
             command, env=self._environment, input=text, capture_output=True, text=True, check=False
         )
@@ -46,6 +47,13 @@ class Registry:
         assert done.stdout == ""
         assert "Traceback" not in done.stderr
         return done.stderr
+
+
+class Registry(Command):
+    """The command line `agents` of one server."""
+
+    def __init__(self, server: AuthServer) -> None:
+        super().__init__(server, "agents")
 
     def register(self, *more: str, keys: SigningKey, agent_id: str = OTHER) -> Any:
         """Register an agent with an uploaded key, which comes by standard input."""

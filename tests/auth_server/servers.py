@@ -14,12 +14,12 @@ from urllib.parse import urlencode
 
 import httpx2
 from argon2 import PasswordHasher
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from auth_server.app import create_app
 from auth_server.context import Context
 from auth_server.settings import Settings
-from auth_server.tables import RECORD, Customer
+from auth_server.tables import RECORD, Customer, Staff
 from delegation.record_table import LINK_COLUMNS
 from delegation.token_exchange import ACCESS_TOKEN_TYPE, GRANT_TYPE
 from tests.auth_server.browser import Browser, Page
@@ -34,7 +34,8 @@ ACCOUNT_API = "https://account.api.example.com"
 CALLBACK = "http://localhost:8501/callback"
 BALANCE, TRANSACTIONS, TRANSFER = "account:read_balance", "account:read_transactions", "account:transfer"
 GRANT_MANAGEMENT = "grant_management_query grant_management_revoke"
-ALL_SCOPES = f"openid profile {BALANCE} {TRANSACTIONS} {TRANSFER} {GRANT_MANAGEMENT}"
+ADMINISTRATION = "agents:read agents:write audit:read"
+ALL_SCOPES = f"openid profile {BALANCE} {TRANSACTIONS} {TRANSFER} {GRANT_MANAGEMENT} {ADMINISTRATION}"
 PASSWORD = "correct horse battery staple"
 # As cheap as argon2 can be: it takes its costs from the hash, and hundreds of tests sign on.
 PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
@@ -108,6 +109,19 @@ class AuthServer:
             connection.execute(insert(Customer).values(sub=sub, name="Kim Test", password_hash=PASSWORD_HASH))
         return sub
 
+    def new_staff(self, role: str) -> str:
+        """Add a member of staff whom no other test knows; their password is PASSWORD."""
+        sub = f"staff{next(_numbers)}@example.com"
+        values = {"sub": sub, "name": "Lee Test", "role": role, "password_hash": PASSWORD_HASH}
+        with self.context.engine.begin() as connection:
+            connection.execute(insert(Staff).values(**values))
+        return sub
+
+    def set_role(self, sub: str, role: str) -> None:
+        """Give a member of staff another role."""
+        with self.context.engine.begin() as connection:
+            connection.execute(update(Staff).where(Staff.sub == sub).values(role=role))
+
     def rows(self, statement: Any) -> list[Any]:
         with self.context.engine.begin() as connection:
             return list(connection.execute(statement).all())
@@ -121,13 +135,22 @@ class AuthServer:
             statement = statement.where(RECORD.c[name] == value)
         return [dict(row._mapping) for row in self.rows(statement)]
 
-    def sign_on(self, sub: str, scope: str = ALL_SCOPES, allow: str | None = None) -> Tokens:
-        """Sign on with a new browser; `allow` is what to tick, by default all that is asked for."""
+    def sign_on(
+        self, sub: str, scope: str = ALL_SCOPES, allow: str | None = None, resource: str = ACCOUNT_API
+    ) -> Tokens:
+        """Sign on with a new browser; `allow` is what to tick, by default all that is asked for.
+
+        `resource` is what the first token is for.
+        """
         browser, request = self.browser(), AuthorizationRequest(scope=scope)
         page = sign_on(browser, request, sub)
         if page.response.is_success:
             page = decide(browser, page, page.form.choices if allow is None else _choices(allow))
-        return self.redeem(browser, page, request)
+        return self.redeem(browser, page, request, resource=resource)
+
+    def staff_sign_on(self, sub: str) -> Tokens:
+        """Sign a member of staff on; the first token is for the server's own interfaces."""
+        return self.sign_on(sub, resource=ISSUER)
 
     def redeem(self, browser: Browser, page: Page, request: "AuthorizationRequest", **changes: Any) -> Tokens:
         """Exchange the code with which the browser is sent back."""

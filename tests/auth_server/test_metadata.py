@@ -49,6 +49,22 @@ def test_the_openapi_document_describes_every_endpoint(server: AuthServer) -> No
         *("/authorize", "/sign-on", "/consent", "/end-session", "/token", "/introspect", "/revoke", "/jwks"),
         *("/userinfo", "/grants", "/grants/{grant_id}", "/records"),
         *("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"),
+        *(
+            "/events/{stream_id}",
+            "/.well-known/ssf-configuration",
+            "/checkpoints",
+            "/checkpoint-keys",
+            "/audit",
+        ),
+        *(
+            "/admin/agents",
+            "/admin/agent",
+            "/admin/agent/keys",
+            "/admin/agent/suspend",
+            "/admin/agent/resume",
+        ),
+        *("/admin/agent/retire", "/admin/agent/grants", "/admin/grants/{grant_id}/withdraw"),
+        *("/admin/customers", "/admin/customer/disable", "/admin/customer/enable"),
     } == document["paths"].keys()
 
 

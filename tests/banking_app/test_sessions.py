@@ -19,7 +19,7 @@ def test_no_token_cookie_or_name_is_readable_in_the_database(
     app: BankingApp, signed_on: httpx2.Client
 ) -> None:
     session_id = app.session_id(signed_on)
-    for token in (app.services.tokens.subject_token, app.services.tokens.issuer_token):
+    for token in (app.services.tokens.subject_token, app.services.tokens.app_token):
         token(session_id)
     signed_on.get("/login")
     stored = data(app.settings.data_dir)

@@ -40,6 +40,9 @@ def test_login_asks_for_every_resource_and_scope_that_the_pages_need(
         "account:transfer",
         "grant_management_query",
         "grant_management_revoke",
+        "agents:read",
+        "agents:write",
+        "audit:read",
     ]
 
 
@@ -58,14 +61,36 @@ def test_code_is_redeemed_with_the_verifier_of_its_own_challenge(
     digest = hashlib.sha256(request["code_verifier"].encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
     assert challenge == app.provider.authorize_request["code_challenge"]
-    assert request["resource"] == ACCOUNT_API
+    assert request["resource"] == app.provider.url
     assert request["redirect_uri"] == f"{app.url}/callback"
 
 
 def test_client_assertion_is_for_the_issuer_and_used_once(app: BankingApp, signed_on: httpx2.Client) -> None:
     # The provider refuses every assertion whose audience is not exactly its issuer, or that it saw before.
-    app.services.tokens.issuer_token(app.session_id(signed_on))
+    app.services.tokens.app_token(app.session_id(signed_on))
     assert len(app.provider.token_requests) == 2
+
+
+@pytest.mark.parametrize("role", ["administrator", "owner", "auditor"])
+def test_a_member_of_staff_who_signs_on_is_known_as_one(
+    app: BankingApp, browser: httpx2.Client, role: str
+) -> None:
+    app.provider.id_token_claims = {"role": role}
+    app.sign_on(browser)
+    session = app.services.sessions.find(app.session_id(browser))
+    assert session is not None
+    assert session.role == role
+
+
+@pytest.mark.parametrize("role", [None, "", "customer", "king", ["owner"], {"owner": True}, 7])
+def test_whoever_has_no_role_that_this_app_knows_is_a_customer(
+    app: BankingApp, browser: httpx2.Client, role: object
+) -> None:
+    app.provider.id_token_claims = {"role": role}
+    app.sign_on(browser)
+    session = app.services.sessions.find(app.session_id(browser))
+    assert session is not None
+    assert session.role is None
 
 
 def test_signing_on_leads_to_the_page_that_was_asked_for(app: BankingApp, browser: httpx2.Client) -> None:

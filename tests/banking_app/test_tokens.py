@@ -63,7 +63,7 @@ def test_refresh_that_fails_for_want_of_an_answer_can_be_tried_again(
 def test_refresh_token_that_is_not_rotated_stays_in_use(app: BankingApp, session_id: str) -> None:
     answer = {"access_token": "opaque", "token_type": "Bearer", "expires_in": 300}
     app.provider.token_answer = JSONResponse(answer)
-    assert app.services.tokens.issuer_token(session_id) == "opaque"
+    assert app.services.tokens.app_token(session_id) == "opaque"
     app.provider.token_answer = None
     assert audience(app.services.tokens.subject_token(session_id)) == AGENT
 
@@ -87,7 +87,7 @@ def test_missing_permission_is_told_apart_and_ends_nothing(app: BankingApp, sess
 def test_other_refusal_names_its_code_for_the_trainer(app: BankingApp, session_id: str) -> None:
     app.provider.token_answer = JSONResponse({"error": "invalid_client"}, 401)
     with pytest.raises(Refused) as refused:
-        app.services.tokens.issuer_token(session_id)
+        app.services.tokens.app_token(session_id)
     assert "invalid_client" in refused.value.hint
 
 

@@ -207,7 +207,7 @@ async def test_an_unusable_answer_is_no_news(
     with pytest.raises(NoNews):
         await receiver.poll()
     await receiver.ready()
-    clock.forward(seconds=10)
+    clock.forward(seconds=15)
     with pytest.raises(NotReady, match="nothing has been heard of ended tokens"):
         await receiver.ready()
     await receiver.poll()
@@ -230,7 +230,7 @@ async def test_an_answer_that_took_long_is_only_news_from_when_it_was_asked_for(
 ) -> None:
     class Late(JSONResponse):
         async def __call__(self, *arguments: Any) -> None:
-            clock.forward(seconds=11)
+            clock.forward(seconds=16)
             await super().__call__(*arguments)
 
     transmitter.answers = [Late({"sets": {}})]

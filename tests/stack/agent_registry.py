@@ -1,4 +1,7 @@
-"""The running stack's agent, suspended and resumed: `python -m tests.stack.agent_registry suspend`."""
+"""The running stack's agent and customers, switched off and on at the command line.
+
+`python -m tests.stack.agent_registry suspend` is for the conformance suite.
+"""
 
 import sys
 
@@ -12,6 +15,12 @@ def switch_agent(stack: Stack, transition: str) -> None:
     """Suspend the stack's agent, or let it go on, with the authorization server's own command line."""
     agent, why = stack.deployment.agent_id, "the conformance suite tries it"
     stack.run_python("auth_server", _COMMAND_LINE, "agents", transition, agent, "--reason", why)
+
+
+def switch_customer(stack: Stack, transition: str, customer: str) -> None:
+    """Disable or enable a customer, likewise."""
+    why = "the test tries it"
+    stack.run_python("auth_server", _COMMAND_LINE, "customers", transition, customer, "--reason", why)
 
 
 if __name__ == "__main__":

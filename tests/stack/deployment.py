@@ -11,6 +11,9 @@ TRANSFER: Final = "account:transfer"
 ALEX: Final = "customer@example.com"
 MARIA: Final = "maria@example.com"
 SAM: Final = "sam@example.com"
+ADMINISTRATOR: Final = "admin@example.com"
+OWNER: Final = "olivia@example.com"
+AUDITOR: Final = "audit@example.com"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ class Deployment:
     password: str = field(default="bank-demo", repr=False)
     scope: str = (
         "openid profile account:read_balance account:read_transactions account:transfer "
-        "grant_management_query grant_management_revoke"
+        "grant_management_query grant_management_revoke agents:read agents:write audit:read"
     )
 
     @property

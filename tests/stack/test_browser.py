@@ -11,7 +11,16 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.stack.banking_app import BankingApp
-from tests.stack.deployment import ALEX, READ_BALANCE, READ_TRANSACTIONS, TRANSFER, Deployment
+from tests.stack.deployment import (
+    ADMINISTRATOR,
+    ALEX,
+    AUDITOR,
+    OWNER,
+    READ_BALANCE,
+    READ_TRANSACTIONS,
+    TRANSFER,
+    Deployment,
+)
 from tests.stack.secrets_seen import Secret
 from tests.stack.visitor import Answer, Visitor
 
@@ -170,6 +179,27 @@ def test_a_wrong_password_is_told_on_the_page_and_the_right_one_still_works(
     visitor.give_password(ALEX, deployment.password)
     visitor.allow(READ_BALANCE)
     visitor.expect_signed_on()
+    visitor.sign_out()
+
+
+@pytest.mark.parametrize(
+    ("sub", "role"), [(ADMINISTRATOR, "administrator"), (OWNER, "owner"), (AUDITOR, "auditor")]
+)
+def test_a_member_of_staff_signs_on_without_consent_and_is_told_that_there_are_no_accounts(
+    visitor: Visitor, deployment: Deployment, sub: str, role: str
+) -> None:
+    visitor.open()
+    visitor.page.get_by_role("link", name="Sign on").click()
+    visitor.give_password(sub, deployment.password)
+    visitor.expect_signed_on()
+    for path in ("/", "/assistant", "/permissions"):
+        visitor.open(path)
+        expect(visitor.page.get_by_role("heading", level=2)).to_have_text("You have no accounts here")
+        expect(visitor.page.locator(".panel")).to_contain_text(f"with the role {role}")
+        expect(visitor.page.get_by_role("link", name="Assistant")).to_have_count(0)
+        visitor.expect_no_mistake()
+        visitor.expect_nothing_cut_off()
+    visitor.screenshot(f"staff-{role}")
     visitor.sign_out()
 
 

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from tests.stack.agent import Agent
-from tests.stack.agent_registry import switch_agent
+from tests.stack.agent_registry import switch_agent, switch_customer
 from tests.stack.banking_app import BankingApp, SignedOn
 from tests.stack.deployment import ALEX, READ_BALANCE, SAM, Deployment
 from tests.stack.doors import SOON_SECONDS, Doors, bearer
@@ -105,6 +105,23 @@ def test_a_revoked_subject_token_ends_what_was_exchanged_for_it(
     doors.expect_ended(delegation.token)
     assert doors.serve(kept), "what was exchanged for another subject token goes on"
     assert doors.serve(bystander.token)
+
+
+def test_a_disabled_customer_has_nothing_left_and_once_enabled_starts_anew(
+    delegate: Delegate, bystander: Delegation, doors: Doors, app: BankingApp, stack: Stack
+) -> None:
+    delegation = delegate(ALEX)
+    assert doors.serve(delegation.token)
+    switch_customer(stack, "disable", ALEX)
+    try:
+        doors.expect_ended(delegation.token)
+        until(partial(ended_app_token, doors, delegation.signed_on), "the app's own token ends", SOON_SECONDS)
+        assert delegation.signed_on.refresh(app.deployment.agent_id).status_code == 400
+        assert doors.serve(bystander.token)
+    finally:
+        switch_customer(stack, "enable", ALEX)
+    doors.expect_ended(delegation.token)
+    assert doors.serve(delegate(ALEX).token), "a new sign-on counts at once"
 
 
 def test_a_suspended_agent_has_nothing_and_once_resumed_starts_anew(

@@ -22,7 +22,7 @@ from tests.e2e.twins.twin import twin
 def forgets_descendants(_stack: InProcess) -> AbstractContextManager[object]:
     """Look at each token by itself."""
 
-    def is_live(db: Session, jti: str) -> bool:
+    def is_live(db: Session, jti: str, **_hold: bool) -> bool:
         row = db.get(IssuedToken, jti)
         return row is not None and row.revoked_at is None
 
@@ -62,7 +62,7 @@ def exchanges_without_consent(_stack: InProcess) -> AbstractContextManager[objec
 def lets_delegations_outlive_the_sign_on(_stack: InProcess) -> AbstractContextManager[object]:
     """Look at a parent only while its customer is signed on."""
 
-    def is_live(db: Session, jti: str) -> bool:
+    def is_live(db: Session, jti: str, **_hold: bool) -> bool:
         row = db.get(IssuedToken, jti)
         if row is None or row.revoked_at is not None:
             return False
