@@ -63,7 +63,9 @@ class EventReceiver:
         self._stream = f"{self._endpoint}/{secrets.token_urlsafe(16)}"
         self._issuer = issuer
         self._client_id = client_id
-        self._credentials = ClientCredentials(token_endpoint, issuer, client_id, key, http, clock)
+        self._credentials = ClientCredentials(
+            token_endpoint, issuer, client_id, key, http, clock, scope="ssf.read"
+        )
         self._keys = keys
         self._http = http
         self._acknowledged: list[str] = []
