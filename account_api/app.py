@@ -1,5 +1,6 @@
 """Wiring: settings, database, verifier and routes become the application."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -37,6 +38,7 @@ from delegation.trace import TraceMiddleware
 from delegation.verification import TokenVerifier
 
 DATABASE_FILE: Final = "account_api.sqlite3"
+_log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> FastAPI:
@@ -106,6 +108,7 @@ def _receiver(
     settings: Settings, key: SigningKey, keys: RemoteKeySet, http: httpx2.AsyncClient, clock: Clock
 ) -> EventReceiver | None:
     if not settings.security_events_endpoint:
+        _log.warning("SECURITY_EVENTS_ENDPOINT is empty: a token that was revoked lives until it expires")
         return None
     return EventReceiver(
         settings.security_events_endpoint,

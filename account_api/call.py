@@ -16,6 +16,7 @@ from delegation.problem import Problem
 from delegation.record import Decision, Record, of_token, print_record
 from delegation.record_table import append_records
 from delegation.token import AccessToken
+from delegation.verification import TokenVerifier
 
 _SERVICE: Final = "account_api"
 _STEP: Final = 6
@@ -83,6 +84,7 @@ class Call:
 
     token: AccessToken
     _recorder: Recorder
+    _verifier: TokenVerifier
     _decision: Decision = "permit"
     _reason: str = "the token suffices and the resource is the customer's own"
 
@@ -95,10 +97,15 @@ class Call:
     def transaction(self) -> Iterator[Connection]:
         """Give the transaction that holds the endpoint's work and its record: both are kept, or neither.
 
+        The token was verified before the body had come, which may be long ago: it must still be good.
+
         Raises:
             DatabaseUnavailable: neither was kept.
+            InvalidToken: the token has expired or ended meanwhile.
+            Unverifiable: it cannot be known whether it has.
         """
         with self._recorder.database.transaction() as db:
+            self._verifier.check_still_good(self.token)
             yield db
             record = self._recorder.record(self._decision, self._reason)
             append_records(db, tables.record, [record])

@@ -47,7 +47,7 @@ class RecordedRoute(APIRoute):
             try:
                 recorder.token = token = await _verified_token(request, bank)
                 check(token, requirement, bank.app_client_ids)
-                request.state.call = Call(token, recorder)
+                request.state.call = Call(token, recorder, bank.verifier)
                 response = await handle(Request(request.scope, _bounded(request.receive)))
             except Exception as error:  # noqa: BLE001 - whatever fails, the answer is a recorded no
                 return await refused(error, recorder, requirement.scope, bank)

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Path, Query
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BeforeValidator
 
 from account_api import accounts, tables, transactions, transfers
@@ -25,8 +25,10 @@ from account_api.representations import (
     TransferRequest,
     calendar_day,
 )
+from delegation.audit_query import AuditQuery
 from delegation.own_records import MOST_OWN_RECORDS, newest_records_of
 from delegation.problem import MEDIA_TYPE
+from delegation.record_query import answers
 from delegation.record_table import records_of
 
 CallDep = Annotated[Call, Depends(call_of)]
@@ -118,6 +120,20 @@ def transfer(
         call.decided(done.decision, done.reason, done.resource)
     media_type = "application/json" if done.decision == "permit" else MEDIA_TYPE
     return JSONResponse(done.outcome.body, done.outcome.status, media_type=media_type)
+
+
+@router.get(
+    "/audit",
+    operation_id="audit.read",
+    openapi_extra=needs("audit:read", agents=False),
+    response_class=JSONResponse,
+    responses=refusals(422)
+    | {200: {"description": "Records", "content": {"application/jsonl": {}, "text/csv": {}}}},
+)
+def read_everybodys_records(call: CallDep, query: Annotated[AuditQuery, Query()]) -> Response:
+    """The records of everybody, for auditors; `next` is the position to go on from."""
+    with call.transaction() as db:
+        return query.answer(answers(db, tables.record, query.question, query.page))
 
 
 @router.get(

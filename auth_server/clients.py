@@ -10,6 +10,7 @@ from authlib.oauth2.rfc6749 import ClientMixin
 from auth_server.scopes import (
     ADMINISTRATION,
     ALL_ACCOUNT,
+    AUDIT,
     CHECKPOINTS,
     GRANT_MANAGEMENT,
     OPENID,
@@ -113,7 +114,7 @@ def registered_clients(settings: Settings) -> dict[str, Client]:
         grant_types=frozenset({"authorization_code", "refresh_token"}),
         resources={
             settings.issuer: Scope(OPENID | GRANT_MANAGEMENT | ADMINISTRATION),
-            settings.account_api_audience: READ_ACCOUNTS,
+            settings.account_api_audience: Scope(READ_ACCOUNTS | AUDIT),
         },
         redirect_uris=(f"{settings.banking_app_url}/callback",),
         post_logout_redirect_uris=(f"{settings.banking_app_url}/",),

@@ -1,6 +1,7 @@
 """The tokens that a sign-on yields, one audience each: subject token, app token, the server's own.
 
-Staff get the server's own and no other: they have no accounts, and nobody acts for them.
+Staff get the server's own, and auditors one that reads the records of the resource. They have no accounts,
+and nobody acts for them.
 """
 
 import secrets
@@ -19,6 +20,7 @@ from auth_server.oauth_request import ServerRequest
 from auth_server.people import Person, enabled_person, permitted
 from auth_server.registered_agents import agents_named
 from auth_server.resource_indicator import one_resource
+from auth_server.scopes import AUDITORS
 from auth_server.tables import AuthorizationCode, RefreshToken, Staff, hashed
 from auth_server.tokens import APP_TOKEN_LIFE, SUBJECT_TOKEN_LIFE, TokenContent
 from delegation.scope import Scope
@@ -69,7 +71,10 @@ class CustomerTokenGrant(BaseGrant):
         agents = agents_named(self.request.db, origin.resources) if client.may_allow else {}
         allowed = (client.resources.keys() | agents.keys()) & set(origin.resources)
         if isinstance(person, Staff):
-            allowed = allowed & {issuer}
+            reads_all = person.role in AUDITORS
+            allowed = allowed & (
+                {issuer, self.server.settings.account_api_audience} if reads_all else {issuer}
+            )
         resource = one_resource(self.request.all("resource"), allowed, default=issuer)
         agent = agents.get(resource)
         most = Scope.parse(origin.scope) & permitted(person)

@@ -24,7 +24,7 @@ class ExchangeRequest:
 
     `delegable` is what may be delegated to the agent at most, by audience; `max_life` how long its tokens
     live at most; `serves` whether it is there for this customer, who is not disabled; `granted` what the
-    customer allows it now, None if nothing.
+    customer allows it now, None if nothing, and `granted_until` when that ends.
     """
 
     agent: str
@@ -33,6 +33,7 @@ class ExchangeRequest:
     actor: AccessToken
     delegable: Mapping[str, Scope]
     granted: Scope | None
+    granted_until: datetime
     target: str
     requested: Scope
     serves: bool
@@ -102,6 +103,7 @@ def delegated_scope(request: ExchangeRequest) -> Scope:
 
 
 def delegation_expiry(request: ExchangeRequest, now: datetime) -> datetime:
-    """Return the end of the delegation token: never beyond either token, the agent's most, 300 seconds."""
+    """Return the end of the delegation token: never beyond either token, grant, agent's most, 300 s."""
     life = min(request.max_life, DELEGATION_TOKEN_LIFE)
-    return min(request.subject.expires_at, request.actor.expires_at, now + life)
+    ends = (request.subject.expires_at, request.actor.expires_at, request.granted_until)
+    return min(*ends, now + life)

@@ -5,10 +5,10 @@ Whoever ends the tokens of a session, an agent or a grant has locked its row; so
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from auth_server.security_events import delegation_ended, party_disabled, tokens_ended
+from auth_server.security_events import delegation_ended, party_disabled, person_changed, tokens_ended
 from auth_server.tables import IssuedToken, RefreshToken
 
 
@@ -44,6 +44,12 @@ def revoke_person(db: Session, sub: str, now: datetime) -> None:
     """End every token that came of a person's sign-ons, and every one under which somebody acts for them."""
     _end_refresh_tokens(db, now, RefreshToken.sub == sub)
     party_disabled(db, sub, _end(db, now, IssuedToken.sub == sub), now)
+
+
+def end_at_resources(db: Session, sub: str, now: datetime) -> None:
+    """End a person's tokens at the resources alone: here each request reads anew what the person may do."""
+    live = select(IssuedToken).where(IssuedToken.sub == sub, IssuedToken.expires_at > now)
+    person_changed(db, sub, db.scalars(live).all(), now)
 
 
 def _end(db: Session, now: datetime, *which: ColumnElement[bool]) -> list[IssuedToken]:

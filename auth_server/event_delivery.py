@@ -29,17 +29,18 @@ LONGEST_WAIT_SECONDS: Final = 3.0
 """A poll is answered after so long although nothing has happened: that too is news."""
 _BETWEEN_LOOKS_SECONDS: Final = 0.1
 """Events are looked for in the database: they may come from another process, such as the command line."""
-_MOST_AT_ONCE: Final = 1_000
+_MOST_LOGGED: Final = 5
+_MOST_AT_ONCE: Final = 200
 
 router = APIRouter(tags=["security events"])
 _log = logging.getLogger(__name__)
-_Jti = Annotated[str, Field(min_length=1, max_length=64)]
+_Jti = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[!-~]+$")]
 
 
 class Poll(BaseModel):
     """A poll request (RFC 8936 §2.4)."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     max_events: Annotated[int, Field(alias="maxEvents", ge=0)] = _MOST_AT_ONCE
     return_immediately: Annotated[bool, Field(alias="returnImmediately")] = False
@@ -77,7 +78,7 @@ async def poll(
     request: Request,
 ) -> JSONResponse:
     """Deliver the events of a stream, which begins with its first poll (RFC 8936 §2.4)."""
-    for jti, fault in asked.set_errs.items():
+    for jti, fault in list(asked.set_errs.items())[:_MOST_LOGGED]:
         _log.warning("%s does not take event %r: %r", token.client_id, jti, fault.get("err"))
     most = min(asked.max_events, _MOST_AT_ONCE)
     began = time.monotonic()
@@ -88,7 +89,7 @@ async def poll(
         if events or over or not most or await request.is_disconnected():
             break
         seen = await _until_another(context, request, seen, began + LONGEST_WAIT_SECONDS)
-    sets = {event.jti: _signed(context, event, token.client_id) for event in events[:most]}
+    sets = await asyncio.to_thread(_signed, context, events[:most], token.client_id)
     return JSONResponse({"sets": sets, "moreAvailable": len(events) > most}, headers=NO_STORE)
 
 
@@ -122,22 +123,23 @@ async def _until_another(
     return seen
 
 
-def _signed(context: Context, event: SecurityEvent, audience: str) -> str:
-    """Return an event as a security event token for one receiver (RFC 8417 §2.2)."""
-    issuer = context.settings.issuer
-    ended = Ended(event.occurred_at, event.ended_jti, event.party, event.sub)
+def _signed(context: Context, events: list[SecurityEvent], audience: str) -> dict[str, str]:
+    """Return each event as a security event token for one receiver (RFC 8417 §2.2), by its `jti`."""
+    issuer, key = context.settings.issuer, context.server.tokens.keys.current()
+    return {event.jti: key.sign(_claims(event, issuer) | {"aud": audience}, typ=TYP) for event in events}
+
+
+def _claims(event: SecurityEvent, issuer: str) -> dict[str, Any]:
     seconds = int(event.occurred_at.timestamp())
     about: Mapping[str, Any] = {"event_timestamp": seconds} if event.kind == SESSION_REVOKED else {}
-    claims = {
+    return {
         "iss": issuer,
         "jti": event.jti,
         "iat": seconds,
         "toe": seconds,
-        "aud": audience,
-        "sub_id": subject_of(ended, issuer),
+        "sub_id": subject_of(Ended(event.occurred_at, event.ended_jti, event.party, event.sub), issuer),
         "events": {event.kind: about},
     }
-    return context.server.tokens.keys.current().sign(claims, typ=TYP)
 
 
 @router.get("/.well-known/ssf-configuration")

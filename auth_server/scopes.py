@@ -25,6 +25,10 @@ ROLES: Final[Mapping[str, Scope]] = {
 CHECKPOINTS: Final = Scope({"audit:checkpoint"})
 """What a service needs to have the head of its chain of records signed."""
 
+AUDIT: Final = Scope({"audit:read"})
+AUDITORS: Final = frozenset({"administrator", "auditor"})
+"""The roles that read everybody's records, also those of the gateway and the account API."""
+
 READ_ACCOUNTS: Final = Scope({"account:read_balance", "account:read_transactions"})
 TRANSFER: Final = Scope({"account:transfer"})
 ALL_ACCOUNT: Final = Scope({*READ_ACCOUNTS, *TRANSFER})

@@ -33,6 +33,12 @@ def delegation_ended(db: Session, sub: str, agent: str, live: Sequence[IssuedTok
     _tell_tokens(db, _of_this_second([*live, *_exchanged_for(db, live, now)], now), now)
 
 
+def person_changed(db: Session, sub: str, live: Sequence[IssuedToken], now: datetime) -> None:
+    """Tell that what resources have been shown of a person's rights counts no more; `live` goes on here."""
+    _tell(db, SESSION_REVOKED, now, [{"party": sub}])
+    _tell_tokens(db, _of_this_second(live, now), now)
+
+
 def party_disabled(db: Session, party: str, live: Sequence[IssuedToken], now: datetime) -> None:
     """Tell that all has ended in which an agent or a person takes part; `live` are the tokens that ended."""
     _tell(db, ACCOUNT_DISABLED, now, [{"party": party}])

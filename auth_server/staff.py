@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from auth_server.agent_details import RegistryError, Text
 from auth_server.agent_history import By
 from auth_server.disabling import hold, note
+from auth_server.ended_tokens import end_at_resources
 from auth_server.people import find_person
 from auth_server.registered_agents import find_agent
 from auth_server.tables import Staff
@@ -64,5 +65,6 @@ def change_role(db: Session, sub: str, role: str, by: By) -> Staff:
     if member.role == role:
         raise RegistryError(f"{sub} is {role} already")
     what, member.role = f"{role}, who was {member.role}", role
+    end_at_resources(db, sub, by.at)
     note(db, member, "role", by, what)
     return member

@@ -67,6 +67,7 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
             serves=customer is not None and agent.may_serve(subject.subject),
             max_life=agent.max_life,
             granted=Scope.parse(self.grant.scope) if self.grant else None,
+            granted_until=self.grant.expires_at if self.grant else self.request.now,
             target=target(self.request.all("resource"), self.request.all("audience")),
             requested=requested_scope(form.get("scope")),
         )

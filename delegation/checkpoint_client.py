@@ -1,6 +1,7 @@
 """A service has the head of its chain of records signed by the authorization server."""
 
 from datetime import datetime
+from typing import Final
 
 import httpx2
 
@@ -9,7 +10,10 @@ from delegation.oauth_error import OAuthError
 from delegation.record_chain import Head
 from delegation.record_checkpoint import NoSignature
 
-_TIMEOUT_SECONDS = 5.0
+CHECKPOINT_SCOPE: Final = "audit:checkpoint"
+"""What the token is good for with which a signature is asked for."""
+
+_TIMEOUT_SECONDS: Final = 5.0
 
 
 class CheckpointClient:

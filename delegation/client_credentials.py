@@ -40,7 +40,11 @@ class ClientCredentials:
         key: SigningKey,
         http: httpx2.AsyncClient,
         clock: Clock = utc_now,
+        *,
+        scope: str = "",
     ) -> None:
+        """`scope` is what the client's own token is to be good for; all that it may have, if not said."""
+        self._scope = {"scope": scope} if scope else {}
         self._token_endpoint = token_endpoint
         self._issuer = issuer
         self._client_id = client_id
@@ -57,7 +61,7 @@ class ClientCredentials:
         """
         held = self._own_token
         if held is None or held.expires_at - self._clock() < _RENEW_BEFORE_EXPIRY:
-            held = self._own_token = await self.request({"grant_type": "client_credentials"})
+            held = self._own_token = await self.request({"grant_type": "client_credentials"} | self._scope)
         return held
 
     def forget_own_token(self) -> None:

@@ -72,7 +72,8 @@ class RemoteKeySet:
         return bool(self._keys) and self._younger_than(_LAST_GOOD)
 
     def _younger_than(self, age: timedelta) -> bool:
-        return self._fetched_at is not None and self._clock() - self._fetched_at < age
+        # A clock that was set back makes nothing young again.
+        return self._fetched_at is not None and abs(self._clock() - self._fetched_at) < age
 
     async def _fetch_if_due(self, kid: str | None) -> None:
         async with self._one_fetch:

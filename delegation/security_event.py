@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import jwt
-from jwt.exceptions import InvalidTokenError
+from jwt.exceptions import InvalidAudienceError, InvalidIssuerError, InvalidTokenError
 
 from delegation.token import is_text
 
@@ -31,7 +31,11 @@ _ENDING: Final = (SESSION_REVOKED, ACCOUNT_DISABLED)
 
 
 class InvalidSet(Exception):
-    """A security event token that cannot be relied on."""
+    """A security event token that cannot be relied on; `error` is the code of RFC 8935 §2.4."""
+
+    def __init__(self, description: str, error: str = "invalid_request") -> None:
+        super().__init__(description)
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,10 @@ def read_set(encoded: str, key: jwt.PyJWK, issuer: str, audience: str) -> Ended 
             issuer=issuer,
             options={"require": ["iss", "aud", "iat", "jti"], "verify_iat": False},
         )
+    except InvalidIssuerError as error:
+        raise InvalidSet("a security event token is another issuer's", "invalid_issuer") from error
+    except InvalidAudienceError as error:
+        raise InvalidSet("a security event token is for another receiver", "invalid_audience") from error
     except (InvalidTokenError, ValueError, TypeError, RecursionError) as error:
         raise InvalidSet(f"a security event token is not valid: {type(error).__name__}") from error
     if str(decoded["header"].get("typ")).lower() not in {TYP, f"application/{TYP}"}:
@@ -106,8 +114,11 @@ def read_set(encoded: str, key: jwt.PyJWK, issuer: str, audience: str) -> Ended 
 
 def _time(claims: Mapping[str, Any]) -> datetime:
     """Return when it happened: `toe` (RFC 8417 §2.2), or else when it was told."""
+    value = claims.get("toe", claims["iat"])
+    if isinstance(value, bool):
+        raise InvalidSet("a security event token does not say when it happened")
     try:
-        return datetime.fromtimestamp(claims.get("toe", claims["iat"]), UTC)
+        return datetime.fromtimestamp(value, UTC)
     except (TypeError, ValueError, OverflowError, OSError) as error:
         raise InvalidSet("a security event token does not say when it happened") from error
 

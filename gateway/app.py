@@ -1,5 +1,6 @@
 """Wiring: `uvicorn gateway.app:create_app --factory`."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -7,6 +8,7 @@ from typing import Final
 
 import httpx2
 from starlette.applications import Starlette
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from delegation.clock import Clock, utc_now
@@ -17,6 +19,9 @@ from delegation.jwks import RemoteKeySet
 from delegation.record_keeping import keeping_records
 from delegation.signing_key import SigningKey
 from delegation.trace import TraceMiddleware
+from delegation.verification import TokenVerifier
+from gateway.audit import PATH as AUDIT
+from gateway.audit import Auditing
 from gateway.books import books, keeping
 from gateway.decision_log import DecisionLog
 from gateway.door import Door
@@ -30,6 +35,7 @@ from gateway.settings import Settings
 from gateway.upstream import Upstream
 
 DATABASE_FILE: Final = "gateway.sqlite3"
+_log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGIApp:
@@ -62,16 +68,23 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGI
         async with http, upstream, decisions, receiving(receiver), keeper:
             yield
 
+    revocations = receiver.revocations if receiver else None
+
+    def verifier() -> TokenVerifier:
+        audience = policy.current().audience
+        return TokenVerifier(settings.issuer, audience, keys, clock=clock, revocations=revocations)
+
+    auditing = Auditing(verifier, store, decisions, clock, settings.resource_metadata_url)
     own = Starlette(
         routes=[
+            Route(AUDIT, auditing.answer),
             *health_routes(checks(policy, keys, upstream, receiver, decisions)),
             *published_routes(policy, settings, key),
         ],
         exception_handlers={UnsoundPolicy: no_policy},
         lifespan=lifespan,
     )
-    revocations = receiver.revocations if receiver else None
-    door = Door(settings, policy, keys, upstream, clock, revocations, decisions)
+    door = Door(settings, policy, verifier, upstream, clock, decisions)
     return TraceMiddleware(partial(_dispatch, own, door))
 
 
@@ -79,6 +92,7 @@ def _receiver(
     settings: Settings, key: SigningKey, keys: RemoteKeySet, http: httpx2.AsyncClient, clock: Clock
 ) -> EventReceiver | None:
     if not settings.security_events_endpoint:
+        _log.warning("SECURITY_EVENTS_ENDPOINT is empty: a token that was revoked lives until it expires")
         return None
     return EventReceiver(
         settings.security_events_endpoint,

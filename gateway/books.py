@@ -2,7 +2,7 @@
 
 import httpx2
 
-from delegation.checkpoint_client import CheckpointClient
+from delegation.checkpoint_client import CHECKPOINT_SCOPE, CheckpointClient
 from delegation.client_credentials import ClientCredentials
 from delegation.clock import Clock
 from delegation.record_checkpoint import When
@@ -21,7 +21,7 @@ def books(
 ) -> Books:
     """Return the records as what keeps, prunes and verifies them takes them."""
     credentials = ClientCredentials(
-        settings.token_endpoint, settings.issuer, settings.client_id, key, http, clock
+        settings.token_endpoint, settings.issuer, settings.client_id, key, http, clock, scope=CHECKPOINT_SCOPE
     )
     endpoint = settings.checkpoints_endpoint
     return Books(

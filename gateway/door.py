@@ -1,6 +1,7 @@
 """The door: every call is authenticated, decided, recorded, and only then passed on."""
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -8,9 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from delegation.bearer import BearerError, bearer_token
 from delegation.clock import Clock
-from delegation.jwks import RemoteKeySet
 from delegation.record import Record, of_token, print_record
-from delegation.revocations import Revocations
 from delegation.token import AccessToken
 from delegation.unverifiable import Unverifiable
 from delegation.verification import TokenVerifier
@@ -53,18 +52,16 @@ class Door:
         self,
         settings: Settings,
         policy: PolicyFile,
-        keys: RemoteKeySet,
+        verifier: Callable[[], TokenVerifier],
         upstream: Upstream,
         clock: Clock,
-        revocations: Revocations | None,
         decisions: DecisionLog,
     ) -> None:
         self._settings = settings
         self._policy = policy
-        self._keys = keys
+        self._verifier = verifier
         self._upstream = upstream
         self._clock = clock
-        self._revocations = revocations
         self._decisions = decisions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,7 +121,7 @@ class Door:
         # Who has shown no good token is told nothing about paths, methods or policy.
         try:
             policy = self._policy.current()
-            token = await self._authenticate(scope, policy.audience)
+            token = await self._authenticate(scope)
         except BearerError as error:
             return deny_token(error), None
         except Unverifiable as error:
@@ -136,17 +133,10 @@ class Door:
             decision = self._objection(scope, decision.operation) or decision
         return decision, token
 
-    async def _authenticate(self, scope: Scope, audience: str) -> AccessToken:
+    async def _authenticate(self, scope: Scope) -> AccessToken:
         authorization = Headers(scope=scope).getlist("authorization")
         encoded = bearer_token(authorization, query_parameters(scope["query_string"]))
-        verifier = TokenVerifier(
-            self._settings.issuer,
-            audience,
-            self._keys,
-            clock=self._clock,
-            revocations=self._revocations,
-        )
-        return await verifier.verify(encoded)
+        return await self._verifier().verify(encoded)
 
     def _objection(self, scope: Scope, operation: str) -> Deny | None:
         """Refuse a permitted call that could mean something else to the resource, or is too long."""

@@ -17,6 +17,7 @@ OWN_PATHS: Final = (
     "/.well-known/oauth-protected-resource",
     "/openapi.json",
     "/jwks.json",
+    "/audit",
 )
 """What the gateway answers itself; no operation can stand there."""
 

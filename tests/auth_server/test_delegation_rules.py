@@ -54,6 +54,7 @@ requests = st.builds(
     actor=tokens(),
     delegable=st.dictionaries(names, scopes),
     granted=st.none() | scopes,
+    granted_until=lives,
     target=names,
     requested=scopes,
     serves=st.booleans(),
@@ -97,6 +98,7 @@ def test_the_delegation_expires_with_whatever_expires_first(request: ExchangeReq
     expires_at = delegation_expiry(request, now)
     assert expires_at <= request.subject.expires_at
     assert expires_at <= request.actor.expires_at
+    assert expires_at <= request.granted_until
     assert expires_at <= now + DELEGATION_TOKEN_LIFE
     assert expires_at <= now + request.max_life
 

@@ -245,7 +245,7 @@ def test_only_a_receivers_own_token_opens_a_stream(server: AuthServer, receiver:
 
 def test_a_receivers_token_opens_nothing_else(server: AuthServer, receiver: Receiver) -> None:
     token = receiver.token()
-    assert claims(token)["scope"] == "ssf.read"
+    assert claims(token)["scope"] == "audit:checkpoint ssf.read"
     own = {"authorization": f"Bearer {token}"}
     for path in ("/userinfo", "/grants", "/records?trace_id=" + "0" * 32):
         assert server.http.get(path, headers=own).status_code == 401

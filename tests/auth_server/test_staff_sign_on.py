@@ -3,7 +3,12 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from auth_server.agent_history import By
+from auth_server.event_tables import SecurityEvent
+from auth_server.staff import change_role
+from delegation.security_event import SESSION_REVOKED
 from tests.auth_server.administration import StaffMember, staff_member
 from tests.auth_server.client import refusal
 from tests.auth_server.servers import (
@@ -48,14 +53,33 @@ def test_staff_are_signed_on_without_a_question_when_the_app_asks_for_none(serve
     assert "code" in page.parameters
 
 
-@pytest.mark.parametrize("resource", [ACCOUNT_API, AGENT])
-def test_there_is_no_token_for_staff_but_for_this_server(server: AuthServer, resource: str) -> None:
+@pytest.mark.parametrize(
+    ("resource", "role"),
+    [(AGENT, "administrator"), (AGENT, "auditor"), (AGENT, "owner"), (ACCOUNT_API, "owner")],
+)
+def test_there_is_no_token_for_staff_to_act_with(server: AuthServer, resource: str, role: str) -> None:
     request, browser = AuthorizationRequest(), server.browser()
-    page = sign_on(browser, request, server.new_staff("administrator"))
+    page = sign_on(browser, request, server.new_staff(role))
     first = server.exchange_code(page.parameters["code"], request, resource=resource)
     assert refusal(first) == (400, "invalid_target")
-    tokens = server.staff_sign_on(server.new_staff("administrator"))
+    tokens = server.staff_sign_on(server.new_staff(role))
     assert refusal(tokens.refresh(resource=resource)) == (400, "invalid_target")
+
+
+@pytest.mark.parametrize("role", ["administrator", "auditor"])
+def test_who_reads_everything_gets_a_token_that_reads_the_resources_records_and_nothing_else(
+    server: AuthServer, role: str
+) -> None:
+    sub = server.new_staff(role)
+    token = server.staff_sign_on(sub).token_for(ACCOUNT_API)
+    assert (claims(token)["scope"], claims(token)["aud"]) == ("audit:read", ACCOUNT_API)
+    assert "act" not in claims(token)
+    with server.context.transaction() as db:
+        change_role(db, sub, "owner", By(who="a test", why="", at=server.clock()))
+        [told] = db.scalars(select(SecurityEvent).where(SecurityEvent.party == sub))
+        assert (told.kind, told.sub) == (SESSION_REVOKED, None)
+        named = db.scalars(select(SecurityEvent.ended_jti).where(SecurityEvent.ended_jti.is_not(None))).all()
+        assert claims(token)["jti"] in named, "it was issued in the very second"
 
 
 @pytest.mark.parametrize("scope", [BALANCE, GRANT_MANAGEMENT])

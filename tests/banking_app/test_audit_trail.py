@@ -148,7 +148,7 @@ def test_staff_without_a_token_for_a_service_are_told_so(services: Services, htt
         raise Refused("The sign-on service did not renew your access.", "invalid_target")
 
     trail = AuditTrail({"gateway": AuditSource("agent gateway", services["gateway"].url, http, refused)})
-    assert "gives you no token for these records" in trail.search("s", Question()).lacking["gateway"]
+    assert "You get no token for these records" in trail.search("s", Question()).lacking["gateway"]
 
 
 def test_a_session_that_is_over_is_not_taken_for_a_service_that_fails(

@@ -1,7 +1,9 @@
 """A receiver of security events against a transmitter that says anything (RFC 8417, RFC 8936)."""
 
+import asyncio
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -11,12 +13,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from delegation.event_receiver import EventReceiver, NoNews
+import delegation.event_receiver
+from delegation.event_receiver import EventReceiver, NoNews, receiving
 from delegation.health import NotReady
 from delegation.jwks import RemoteKeySet
 from delegation.security_event import ACCOUNT_DISABLED, SESSION_REVOKED
 from delegation.signing_key import SigningKey, jwk_set
 from tests.clock import NOON, SetClock
+from tests.delegation.test_revocations import refused, token
 from tests.serving import serve
 
 pytestmark = pytest.mark.asyncio
@@ -35,8 +39,10 @@ class Transmitter:
         self.answers: list[Any] = []
         self.asked: list[dict[str, Any]] = []
         self.paths: list[str] = []
+        self.tokens_given = 0
 
     async def token(self, _request: Request) -> Response:
+        self.tokens_given += 1
         body = {"access_token": "its-own", "token_type": "Bearer", "expires_in": 300, "scope": "ssf.read"}
         return JSONResponse(body)
 
@@ -124,6 +130,36 @@ async def test_events_are_taken_acknowledged_and_told_once(
     assert len(receiver.revocations) == 3
 
 
+async def test_each_kind_of_subject_ends_what_it_names(
+    receiver: EventReceiver, transmitter: Transmitter
+) -> None:
+    person = {"format": "iss_sub", "iss": ISSUER, "sub": "customer@example.com"}
+    both = {"format": "complex", "user": person, "application": PARTY}
+    transmitter.answers = [{"sets": {"a": event(both, kind=SESSION_REVOKED)}}]
+    await receiver.poll()
+    before = NOON - timedelta(seconds=1)
+    agents = token(client_id=PARTY["sub"], actor=PARTY["sub"], sub=person["sub"], issued_at=before)
+    elsewhere = token(client_id=PARTY["sub"], actor=PARTY["sub"], sub="else@example.com", issued_at=before)
+    assert refused(receiver.revocations, agents)
+    assert not refused(receiver.revocations, elsewhere)
+
+
+async def test_whatever_goes_wrong_it_asks_again(
+    receiver: EventReceiver, transmitter: Transmitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delegation.event_receiver, "_BETWEEN_TRIES_SECONDS", 0.0)
+    half_a_character = Response(b'{"sets": {"\\ud800": "nonsense"}}', media_type="application/json")
+    transmitter.answers = [PlainTextResponse("no", 500), half_a_character, PlainTextResponse("no", 401)]
+    far_away = event(toe=253_402_300_799, jti="far")
+    transmitter.answers += [{"sets": {"far": far_away}}, {"sets": {}}]
+    async with receiving(receiver):
+        for _ in range(1000):
+            if receiver.revocations.is_current and not transmitter.answers:
+                break
+            await asyncio.sleep(0.01)
+    assert transmitter.tokens_given == 2, "a token that was not taken is not sent again"
+
+
 async def test_each_start_has_a_stream_of_its_own(
     transmitter: Transmitter, http: httpx2.AsyncClient, clock: SetClock
 ) -> None:
@@ -161,11 +197,20 @@ WRONG: dict[str, Any] = {
     "a time that is none": event(toe="yesterday"),
     "an endless time": event(toe=1e300),
     "no jti": event(jti=None),
+    "a time that is yes or no": event(toe=True),
     "no JWT": "nonsense",
     "nothing": "",
     "no string": 5,
     "deep": "[" * 10_000,
 }
+
+
+CODES = {
+    "another issuer": "invalid_issuer",
+    "another receiver": "invalid_audience",
+    "another key": "invalid_key",
+}
+"""RFC 8935 §2.4."""
 
 
 @pytest.mark.parametrize("wrong", WRONG)
@@ -179,7 +224,7 @@ async def test_an_event_that_cannot_be_relied_on_is_told_back_and_counts_as_no_n
     assert len(receiver.revocations) == 1, "the good one counts"
     await receiver.poll()
     assert transmitter.asked[1]["ack"] == ["good"]
-    assert transmitter.asked[1]["setErrs"].keys() == {"bad"}
+    assert transmitter.asked[1]["setErrs"]["bad"]["err"] == CODES.get(wrong, "invalid_request")
 
 
 @pytest.mark.parametrize(

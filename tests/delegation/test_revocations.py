@@ -37,6 +37,11 @@ def token(
     return DelegationToken(**common, act=Actor(actor, prior)) if actor else AccessToken(**common)
 
 
+def new_revocations(clock: SetClock, silence: timedelta = SILENCE) -> Revocations:
+    """Return what measures lengths by the test's clock, too: nothing corrects it."""
+    return Revocations(silence, clock, lambda: clock().timestamp())
+
+
 @pytest.fixture
 def clock() -> SetClock:
     return SetClock(NOON + timedelta(seconds=2))
@@ -44,8 +49,8 @@ def clock() -> SetClock:
 
 @pytest.fixture
 def revocations(clock: SetClock) -> Revocations:
-    current = Revocations(SILENCE, clock)
-    current.heard(clock())
+    current = new_revocations(clock)
+    current.heard(current.now())
     return current
 
 
@@ -115,18 +120,43 @@ def test_a_token_that_outlives_what_is_remembered_is_refused(revocations: Revoca
 
 
 def test_without_news_nothing_is_let_through(clock: SetClock) -> None:
-    revocations = Revocations(SILENCE, clock)
+    revocations = new_revocations(clock)
     with pytest.raises(NewsUnavailable):
         revocations.check(token())
-    revocations.heard(clock())
+    revocations.heard(revocations.now())
     revocations.check(token())
     clock.forward(seconds=9)
     revocations.check(token())
     clock.forward(seconds=1)
     with pytest.raises(NewsUnavailable):
         revocations.check(token())
-    revocations.heard(clock())
+    revocations.heard(revocations.now())
     revocations.check(token())
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)])
+def test_a_clock_that_jumps_makes_nothing_known_and_takes_nothing_back(
+    clock: SetClock, jump: timedelta
+) -> None:
+    passed = [0.0]
+    revocations = Revocations(SILENCE, clock, lambda: passed[0])
+    revocations.heard(revocations.now())
+    revocations.add(Ended(clock(), jti="one"))
+    clock.now += jump
+    assert not revocations.is_current
+    revocations.heard(revocations.now())
+    revocations.forget_old()
+    clock.now -= jump
+    revocations.heard(revocations.now())
+    assert refused(revocations, token(jti="one"))
+    passed[0] += SILENCE.total_seconds()
+    assert not revocations.is_current, "time has passed that the clock does not show"
+
+
+def test_an_event_of_long_ago_is_kept_as_long_as_any(revocations: Revocations, clock: SetClock) -> None:
+    revocations.add(Ended(NOON - timedelta(hours=1), jti="one"))
+    revocations.forget_old()
+    assert refused(revocations, token(jti="one"))
 
 
 SECONDS = st.integers(0, 900)
@@ -139,7 +169,7 @@ def test_every_entry_is_kept_while_it_can_concern_a_token_and_no_longer(
     events: list[tuple[int, str, str]],
 ) -> None:
     clock = SetClock(NOON)
-    revocations = Revocations(timedelta(hours=1), clock)
+    revocations = new_revocations(clock, timedelta(hours=1))
     concerned = []
     for seconds, kind, name in sorted(events):
         clock.now = NOON + timedelta(seconds=seconds)
@@ -154,8 +184,9 @@ def test_every_entry_is_kept_while_it_can_concern_a_token_and_no_longer(
     assert len(revocations) <= len(set(events))
     for one in sorted(concerned, key=lambda one: one.expires_at):
         clock.now = max(clock(), one.expires_at - timedelta(seconds=1))
-        revocations.heard(clock())
+        revocations.heard(revocations.now())
+        revocations.forget_old()
         assert all(refused(revocations, other) for other in concerned if other.expires_at > clock())
-    clock.now = NOON + timedelta(seconds=900) + LONGEST_TOKEN_LIFE + timedelta(seconds=6)
-    revocations.heard(clock())
+    clock.now = NOON + timedelta(seconds=900) + LONGEST_TOKEN_LIFE + timedelta(seconds=61)
+    revocations.forget_old()
     assert len(revocations) == 0
