@@ -161,7 +161,7 @@ def refusals() -> Iterator[None]:
     except InvalidDetails as error:
         raise Refused(422, str(error), "what was sent is not as it must be") from error
     except RegistryError as error:
-        raise Refused(409, str(error)) from error
+        raise Refused(409, str(error), "as things are, this cannot be done") from error
 
 
 @contextmanager

@@ -84,7 +84,9 @@ class AuditSource:
         try:
             token = self._token(session_id)
         except Refused as refused:
-            raise Refused("You get no token for these records; administrators and auditors do.", refused.hint) from None
+            raise Refused(
+                "You get no token for these records; administrators and auditors do.", refused.hint
+            ) from None
         response = self._service.call("GET", self._endpoint, token, asked)
         page = self._service.document(response, _Page)
         return page.records, page.next

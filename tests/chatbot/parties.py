@@ -29,17 +29,21 @@ def claims(encoded: str) -> dict[str, Any]:
 
 @dataclass
 class TokenEndpoint:
-    """Issues actor and delegation tokens for `life` seconds, or answers `refusal` to an exchange."""
+    """Issues actor and delegation tokens for `life` seconds, or answers `refusal` to an exchange.
+
+    `ended` are actor tokens that it takes no more.
+    """
 
     issuer: TestIssuer
     life: int = 300
     refusal: tuple[int, dict[str, str]] | None = None
+    ended: set[str] = field(default_factory=set)
     forms: list[dict[str, str]] = field(default_factory=list)
     traceparents: list[str] = field(default_factory=list)
     issued: list[str] = field(default_factory=list)
 
     def begin_again(self) -> None:
-        self.life, self.refusal = 300, None
+        self.life, self.refusal, self.ended = 300, None, set()
         self.forms, self.traceparents, self.issued = [], [], []
 
     @property
@@ -54,6 +58,12 @@ class TokenEndpoint:
             return self._issue(self.issuer.mint(aud=self.issuer.issuer, sub=AGENT, client_id=AGENT), "")
         if self.refusal:
             return JSONResponse(self.refusal[1], self.refusal[0])
+        if form["actor_token"] in self.ended:
+            error = {
+                "error": "invalid_request",
+                "error_description": "actor_token: The token has been revoked.",
+            }
+            return JSONResponse(error, 400)
         sub = claims(form["subject_token"])["sub"]
         token = self.issuer.delegation_token(form["scope"], sub=sub, aud=form["resource"], life=self.life)
         return self._issue(token, form["scope"])

@@ -107,6 +107,18 @@ def test_a_suspended_agent_says_that_the_bank_stops_it_and_not_that_the_customer
     assert "python -m auth_server agents resume" in step["hint"]
 
 
+def test_an_actor_token_that_ended_with_a_suspension_is_replaced_within_the_question(world: World) -> None:
+    world.ask("What is my balance?")
+    [ended] = {form["actor_token"] for form in world.token_endpoint.exchanges}
+    world.token_endpoint.ended = {ended}
+
+    answer = world.ask("Show my last five transactions")
+
+    assert [step["decision"] for step in answer.steps(4)] == ["permit"]
+    assert "have not allowed" not in answer.text
+    assert [form["actor_token"] == ended for form in world.token_endpoint.exchanges] == [True, True, False]
+
+
 def test_the_gateways_refusal_is_shown_and_told(world: World) -> None:
     world.gateway.instead = [denied(403, "The policy does not let this actor do account.list.")]
 

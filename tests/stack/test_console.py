@@ -187,8 +187,12 @@ def test_a_new_agent_is_registered_with_the_form_and_what_was_typed_stays_when_i
     console.sign_out()
 
 
-@pytest.mark.parametrize("sub", [OWNER, AUDITOR])
-def test_the_audit_joins_what_the_agent_did_with_who_allowed_it(new_visitor: NewVisitor, sub: str) -> None:
+@pytest.mark.parametrize(
+    ("sub", "stages"), [(OWNER, ["Issuance"]), (AUDITOR, ["Issuance", "Decision", "Execution"])]
+)
+def test_the_audit_joins_what_the_agent_did_with_who_allowed_it(
+    new_visitor: NewVisitor, sub: str, stages: list[str]
+) -> None:
     customer = new_visitor()
     customer.sign_on(ALEX, READ_BALANCE, READ_TRANSACTIONS)
     trace_id = customer.ask("Show my last five transactions").trace_id
@@ -201,7 +205,10 @@ def test_the_audit_joins_what_the_agent_did_with_who_allowed_it(new_visitor: New
     row = console.page.locator(".trace-row")
     expect(row).to_contain_text(ALEX)
     row.locator("summary").click()
-    expect(row.locator("tbody")).to_contain_text("Issuance")
+    for stage in stages:
+        expect(row.locator("tbody")).to_contain_text(stage)
+    lacking = console.page.locator(".lacking", has_text="You get no token for these records")
+    expect(lacking).to_have_count(2 if sub == OWNER else 0)
     expect(row).to_contain_text(f"Who allowed it: {ALEX}, since")
     console.expect_no_mistake()
     console.screenshot(f"console-audit-{sub.partition('@')[0]}")
