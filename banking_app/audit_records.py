@@ -74,9 +74,10 @@ class Trace:
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """Return what was done: at the gateway and the account API if it got so far, each thing once."""
-        carried_out = [record.operation for record in self.records if record.service != "auth_server"]
-        return tuple(dict.fromkeys(carried_out or [record.operation for record in self.records]))
+        """Return what was done, each thing once: by the agent if one acted, at the resource if it got there."""
+        acts = [record for record in self.records if record.actor] or self.records
+        carried_out = [record.operation for record in acts if record.service != "auth_server"]
+        return tuple(dict.fromkeys(carried_out or [record.operation for record in acts]))
 
     @property
     def decision(self) -> str:

@@ -18,6 +18,7 @@ from delegation.trace import start_trace
 
 _PAGES: Final = "activity-pages"
 _RESULTS: Final = {"all": "Everything", "permit": "Done", "deny": "Refused"}
+_ANY: Final = "Any"
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -79,12 +80,11 @@ def _filtered(done: list[Deed]) -> list[Deed]:
         actors = list(dict.fromkeys(deed.actor for deed in done))
         actor = st.selectbox(
             "By which assistant",
-            [None, *actors],
-            format_func=lambda name: name or "Any",
+            [_ANY, *actors],
             key="activity-actor",
             width=280,
         )
-    return [deed for deed in done if decision in (None, "all", deed.decision) and actor in (None, deed.actor)]
+    return [deed for deed in done if decision in (None, "all", deed.decision) and actor in (_ANY, deed.actor)]
 
 
 def _agents(services: Services, who: Customer) -> Mapping[str, str]:

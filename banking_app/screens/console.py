@@ -31,6 +31,8 @@ def draw(services: Services, who: Customer) -> None:
     agent_id = st.query_params.get("agent", "")
     chosen = "" if agent_id else view if view in _VIEWS else "agents"
     names = {name: title for name, (title, _) in _VIEWS.items()}
+    if who.session.role == "auditor":
+        del names["register"]
     st.html(render("console_head.html", views=names, chosen=chosen, role=who.session.role))
     if not services.administration.offered:
         st.html(render("console_not_offered.html"))

@@ -19,6 +19,7 @@ _OPERATIONS: Final = (
     *("account.list", "account.read_balance", "account.read_transactions", "account.transfer"),
     *("token.exchange", "grant.give", "grant.withdraw", "agent.suspend", "agent.resume", "agent.retire"),
 )
+_ANY: Final = "Any"
 _DECISIONS: Final = {"permit": "Allowed", "deny": "Refused"}
 
 
@@ -75,15 +76,14 @@ def _asked(own: Sequence[str] | None) -> Question | None:
             agent = who[1].selectbox("Agent", own, key="audit-agent-own") or ""
         operation = what[0].selectbox(
             "Operation",
-            [None, *_OPERATIONS],
-            format_func=lambda name: name or "Any",
+            [_ANY, *_OPERATIONS],
             key="audit-operation",
             accept_new_options=True,
         )
         decision = what[1].selectbox(
             "Decision",
-            [None, *_DECISIONS],
-            format_func=lambda name: _DECISIONS.get(name or "", "Any"),
+            [_ANY, *_DECISIONS],
+            format_func=lambda name: _DECISIONS.get(name, name),
             key="audit-decision",
         )
         first = what[2].date_input("From (UTC)", None, key="audit-from", format="YYYY-MM-DD")
@@ -96,8 +96,8 @@ def _asked(own: Sequence[str] | None) -> Question | None:
     return Question(
         sub=sub.strip() or None,
         agent=agent.strip() or None,
-        operation=operation,
-        decision=decision,
+        operation=None if operation == _ANY else operation,
+        decision=None if decision == _ANY else decision,
         since=_start(first),
         until=_start(last, days=1),
         trace_id=trace_id.strip().lower() or None,

@@ -167,7 +167,12 @@ def test_a_registered_agent_acts_with_the_customers_consent_under_its_registered
     assert server.agent.token(grant_type="client_credentials").json()["expires_in"] == 60
     own = {"authorization": f"Bearer {tokens.token_for(ISSUER)}"}
     [grant] = server.http.get("/grants", headers=own).json()["grants"]
-    assert grant["agent"] == {"id": OTHER, "name": "Card Assistant", "owner": "Robin Keller"}
+    assert grant["agent"] == {
+        "id": OTHER,
+        "name": "Card Assistant",
+        "owner": "Robin Keller",
+        "state": "active",
+    }
 
 
 def test_an_agent_acts_for_the_customers_listed_and_no_others(server: AuthServer, registry: Registry) -> None:

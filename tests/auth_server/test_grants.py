@@ -23,7 +23,12 @@ def test_the_list_says_what_is_allowed_to_whom_and_until_when(server: AuthServer
     [grant] = call(server, "GET", "/grants", own).json()["grants"]
     assert grant.pop("grant_id")
     assert grant == {
-        "agent": {"id": AGENT, "name": "Bank Assistant", "owner": "Digital Channels, Example Bank"},
+        "agent": {
+            "id": AGENT,
+            "name": "Bank Assistant",
+            "owner": "Digital Channels, Example Bank",
+            "state": "active",
+        },
         "scope": [
             {"name": BALANCE, "description": "See your accounts and their balances"},
             {
@@ -34,6 +39,7 @@ def test_the_list_says_what_is_allowed_to_whom_and_until_when(server: AuthServer
         "created_at": NOON.isoformat(),
         "expires_at": "2026-09-13T12:00:00+00:00",
         "last_used_at": None,
+        "last_used_scope": None,
     }
 
 

@@ -136,6 +136,9 @@ def test_an_auditor_sees_everything_and_is_offered_no_change(new_visitor: NewVis
     expect(console.page.get_by_text("What is registered")).to_be_visible()
     expect(console.page.get_by_role("button", name="Suspend this agent")).to_have_count(0)
     expect(console.page.get_by_role("button", name="Withdraw")).to_have_count(0)
+    expect(console.page.get_by_role("link", name="Register", exact=True)).to_have_count(0)
+    console.open("/console?view=register")
+    expect(console.page.locator("body")).to_contain_text("Auditors look, and change nothing")
     console.expect_no_mistake()
     console.sign_out()
 
@@ -243,6 +246,7 @@ def test_no_page_of_staff_shows_a_mistake_or_is_cut_off(appearance: str, new_vis
     look(console, "9-console")
     open_agent(console)
     expect(console.page.get_by_role("heading", name="History")).to_be_visible()
+    expect(console.page.locator("canvas, svg.marks").first).to_be_visible()
     look(console, "9-console-agent")
     console.page.get_by_role("button", name="Suspend this agent").click()
     expect(console.page.get_by_role("dialog")).to_contain_text("stops at once")
