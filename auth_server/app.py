@@ -59,6 +59,7 @@ from auth_server.tokens import TokenIssuer
 from delegation.clock import Clock, utc_now
 from delegation.database import open_database
 from delegation.health import Check, NotReady, health_routes
+from delegation.in_thread import in_thread
 from delegation.record_keeping import keeping_records
 from delegation.trace import TraceMiddleware
 
@@ -145,7 +146,7 @@ def _database_check(engine: Engine) -> Check:
 
     async def check() -> None:
         try:
-            await asyncio.to_thread(select_one)
+            await in_thread(select_one)
         except SQLAlchemyError as error:
             raise NotReady("the database does not answer; check DATABASE_URL and DATA_DIR") from error
 

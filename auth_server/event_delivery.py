@@ -20,6 +20,7 @@ from auth_server.json_body import body, documented_body
 from auth_server.own_interfaces import needs
 from auth_server.scopes import SECURITY_EVENTS
 from delegation.bearer import InsufficientScope, InvalidToken
+from delegation.in_thread import in_thread
 from delegation.problem import Problem
 from delegation.scope import Scope
 from delegation.security_event import SESSION_REVOKED, TYP, Ended, subject_of
@@ -82,14 +83,14 @@ async def poll(
         _log.warning("%s does not take event %r: %r", token.client_id, jti, fault.get("err"))
     most = min(asked.max_events, _MOST_AT_ONCE)
     began = time.monotonic()
-    seen = await asyncio.to_thread(_begin, context, token, stream_id, asked.ack)
+    seen = await in_thread(_begin, context, token, stream_id, asked.ack)
     while True:
-        events = await asyncio.to_thread(_events, context, stream_id, most)
+        events = await in_thread(_events, context, stream_id, most)
         over = asked.return_immediately or time.monotonic() - began > LONGEST_WAIT_SECONDS
         if events or over or not most or await request.is_disconnected():
             break
         seen = await _until_another(context, request, seen, began + LONGEST_WAIT_SECONDS)
-    sets = await asyncio.to_thread(_signed, context, events[:most], token.client_id)
+    sets = await in_thread(_signed, context, events[:most], token.client_id)
     return JSONResponse({"sets": sets, "moreAvailable": len(events) > most}, headers=NO_STORE)
 
 
@@ -117,7 +118,7 @@ async def _until_another(
 
     while time.monotonic() <= until and not await request.is_disconnected():
         await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
-        now = await asyncio.to_thread(look)
+        now = await in_thread(look)
         if now != seen:
             return now
     return seen

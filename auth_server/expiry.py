@@ -19,6 +19,7 @@ from auth_server.tables import (
     SignOnSession,
     UsedAssertion,
 )
+from delegation.in_thread import in_thread
 
 _log = logging.getLogger(__name__)
 _EVERY_SECONDS: Final = 600
@@ -43,7 +44,7 @@ async def remove_expired_regularly(context: Context) -> None:
 
     while True:
         try:
-            await asyncio.to_thread(once)
+            await in_thread(once)
         except SQLAlchemyError as error:
             _log.warning("could not remove what has expired, will try again: %s", type(error).__name__)
         await asyncio.sleep(_EVERY_SECONDS)

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from delegation.clock import Clock
+from delegation.in_thread import in_thread
 from delegation.record import print_record
 from delegation.record_chain import Head
 from delegation.record_checkpoint import NoSignature, Sign, When, add_checkpoint, due_checkpoint
@@ -42,7 +43,7 @@ async def keep_once(keeping: Keeping) -> None:
     """
     books, now = keeping.books, keeping.clock()
     before = now - timedelta(days=keeping.record_days)
-    head, overdue = await asyncio.to_thread(_due, keeping, now, before)
+    head, overdue = await in_thread(_due, keeping, now, before)
     if head is not None and books.sign is not None:
         await _checkpoint(books, books.sign, head, now)
     if overdue:
@@ -94,4 +95,4 @@ async def _checkpoint(books: Books, sign: Sign, head: Head, now: datetime) -> No
         with books.transaction() as connection:
             add_checkpoint(connection, books.table, head, jws, now)
 
-    await asyncio.to_thread(add)
+    await in_thread(add)

@@ -1,6 +1,5 @@
 """Records are removed by age, and what stays is a chain that can be verified from the cut on."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Table, delete, select
 
+from delegation.in_thread import in_thread
 from delegation.record import Record, written
 from delegation.record_chain import Head
 from delegation.record_checkpoint import Sign
@@ -49,12 +49,12 @@ async def prune(
         NoSignature: it cannot be had now; nothing was removed.
         SQLAlchemyError: the database does not work; what was not removed goes with the next call.
     """
-    cut = await asyncio.to_thread(_new_cut, books, before)
+    cut = await in_thread(_new_cut, books, before)
     jws = await books.sign(cut, True, now) if cut and books.sign else None  # noqa: FBT003 - a callback's
-    entry = await asyncio.to_thread(_record_cut, books, cut, jws, before, now, by)
+    entry = await in_thread(_record_cut, books, cut, jws, before, now, by)
     if entry is not None:
         publish(entry)
-    while await asyncio.to_thread(_remove_batch, books, before) == _BATCH:
+    while await in_thread(_remove_batch, books, before) == _BATCH:
         pass
     return cut if entry is not None else None
 

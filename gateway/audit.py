@@ -1,6 +1,5 @@
 """The gateway's own records, for auditors: who may read them, and the answer."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -12,6 +11,7 @@ from starlette.responses import Response
 from delegation.audit_query import AuditQuery
 from delegation.bearer import BearerError, InsufficientScope, InvalidToken, bearer_token
 from delegation.clock import Clock
+from delegation.in_thread import in_thread
 from delegation.record import Record, of_token, print_record
 from delegation.record_query import answers
 from delegation.scope import Scope
@@ -72,7 +72,7 @@ class Auditing:
                 422, "malformed-question", f"Malformed or unknown: {names}.", "See the gateway's README."
             )
             return self._refused(deny, token)
-        return query.answer(await asyncio.to_thread(self._answers, query))
+        return query.answer(await in_thread(self._answers, query))
 
     async def _auditor(self, request: Request) -> AccessToken:
         encoded = bearer_token(request.headers.getlist("authorization"), request.query_params)

@@ -1,5 +1,6 @@
 """An account API as the tests use it: served over HTTP, on a real database, at a time of their choosing."""
 
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,13 +113,17 @@ def transfer_order(amount: int = 100, currency: str = "EUR", **changes: Any) -> 
 def open_bank(database_url: str, issuer: TestIssuer, clock: SetClock | None = None) -> Iterator[Bank]:
     """Serve an account API on the database at this address."""
     clock = clock or SetClock()
-    settings = Settings(jwks_uri=issuer.jwks_uri, database_url=database_url)
     with (
-        serve(create_app(settings, clock)) as url,
+        tempfile.TemporaryDirectory() as folder,
+        serve(create_app(_settings(database_url, issuer, Path(folder)), clock)) as url,
         httpx2.Client(base_url=url, timeout=30) as http,
         ledger_at(database_url) as ledger,
     ):
         yield Bank(url, http, issuer, clock, database_url, ledger)
+
+
+def _settings(database_url: str, issuer: TestIssuer, data_dir: Path) -> Settings:
+    return Settings(jwks_uri=issuer.jwks_uri, database_url=database_url, data_dir=data_dir)
 
 
 def sqlite_url(folder: Path) -> str:
