@@ -64,8 +64,8 @@ class Trace:
 
     @property
     def sub(self) -> str | None:
-        """Return for whom it was, if anybody is named."""
-        return next((record.sub for record in self.records if record.sub), None)
+        """Return for whom it was, if anybody is named. The agent's own token on the way is for nobody."""
+        return next((record.sub for record in self._acts if record.sub), None)
 
     @property
     def actor(self) -> str | None:
@@ -74,10 +74,14 @@ class Trace:
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """Return what was done, each thing once: by the agent if one acted, at the resource if it got there."""
-        acts = [record for record in self.records if record.actor] or self.records
-        carried_out = [record.operation for record in acts if record.service != "auth_server"]
-        return tuple(dict.fromkeys(carried_out or [record.operation for record in acts]))
+        """Return what was done, each thing once: by the agent if one acted, at the resource if it came there."""
+        carried_out = [record.operation for record in self._acts if record.service != "auth_server"]
+        return tuple(dict.fromkeys(carried_out or [record.operation for record in self._acts]))
+
+    @property
+    def _acts(self) -> Sequence[AuditRecord]:
+        """Return the records in which an agent acted, or all where none did."""
+        return [record for record in self.records if record.actor] or self.records
 
     @property
     def decision(self) -> str:

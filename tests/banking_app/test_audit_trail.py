@@ -71,6 +71,18 @@ def test_issuance_decision_and_execution_stand_together_newest_trace_first(
     assert not found.lacking
 
 
+def test_a_trace_is_the_customers_though_the_agent_gets_its_own_token_on_the_way(
+    trail: AuditTrail, services: Services
+) -> None:
+    own = {"service": "auth_server", "step": 3, "operation": "token.actor", "sub": AGENT, "act": []}
+    services["auth_server"].add(1, -1, **own)
+    add_call(services, 1)
+    services["account_api"].add(1, 1, service="account_api", operation="records.read", act=[])
+    [trace] = trail.search("s", Question()).traces
+    assert (trace.sub, trace.actor) == (CUSTOMER, AGENT)
+    assert trace.operations == ("account.read_balance",)
+
+
 def test_each_service_is_asked_with_its_own_token(trail: AuditTrail, services: Services) -> None:
     trail.search("s", Question())
     assert {name: service.tokens for name, service in services.items()} == {
