@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from banking_app.parties import PARTIES
 from banking_app.service_http import Document
@@ -74,7 +74,7 @@ class Trace:
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """Return what was done, each thing once: by the agent if one acted, at the resource if it came there."""
+        """Return what was done, each thing once: by the agent if one acted, at the resource if it got in."""
         carried_out = [record.operation for record in self._acts if record.service != "auth_server"]
         return tuple(dict.fromkeys(carried_out or [record.operation for record in self._acts]))
 
@@ -97,8 +97,3 @@ def traces(records: Iterable[AuditRecord]) -> tuple[Trace, ...]:
         grouped.setdefault(record.trace_id, []).append(record)
     found = (Trace(tuple(of_trace)) for of_trace in grouped.values())
     return tuple(sorted(found, key=lambda trace: trace.newest, reverse=True))
-
-
-def as_values(records: Sequence[AuditRecord]) -> list[dict[str, Any]]:
-    """Return the records as JSON values."""
-    return [record.model_dump(mode="json") for record in records]
