@@ -46,6 +46,7 @@ class Provider:
         self.token_answer: Response | None = None
         self.granted = True
         self.agent_state: str | None = None
+        self.grant_changes: dict[str, Any] = {}
         self.grants_answer: Response | None = None
         self.records_answer: list[dict[str, Any]] = []
         # What a test looks at.
@@ -181,7 +182,7 @@ class Provider:
             "created_at": "2026-11-20T09:00:00+00:00",
             "expires_at": "2027-02-18T09:00:00+00:00",
             "last_used_at": None,
-        }
+        } | self.grant_changes
 
     def _withdraw(self, request: Request) -> Response:
         self.withdrawn.append(request.path_params["grant_id"])

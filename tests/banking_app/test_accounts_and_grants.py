@@ -10,6 +10,7 @@ from banking_app.account_client import Account, AccountClient, Transaction
 from banking_app.balance_history import balance_history
 from banking_app.failures import Refused, ServiceDown, TokenRefused
 from banking_app.money import Money
+from banking_app.rendering import render
 from tests.banking_app.conftest import BankingApp, Serve
 
 
@@ -105,6 +106,56 @@ def test_refusal_tells_the_services_own_words(app: BankingApp, issuer_token: str
     app.provider.grants_answer = JSONResponse({"title": "Forbidden", "detail": "Ask for the scope."}, 403)
     with pytest.raises(Refused, match=r"Ask for the scope\."):
         app.services.grants.grants(issuer_token)
+
+
+def test_last_use_of_a_grant_is_said_in_plain_words(app: BankingApp, issuer_token: str) -> None:
+    (unknown,) = app.services.grants.grants(issuer_token)
+    assert unknown.last_used_for is None
+    used = {"last_used_at": "2026-11-24T09:30:00+00:00", "last_used_scope": "account:read_balance card:block"}
+    app.provider.grant_changes = used
+    (grant,) = app.services.grants.grants(issuer_token)
+    assert grant.last_used_for == "See your accounts and their balances; card:block"
+    assert "24 November 2026, 09:30 UTC<small>to: See your accounts" in render("grant.html", grant=grant)
+
+
+def test_agent_that_the_bank_has_stopped_is_shown_as_such_with_its_permission(
+    app: BankingApp, issuer_token: str
+) -> None:
+    (unsaid,) = app.services.grants.grants(issuer_token)
+    assert "stopped" not in render("grant.html", grant=unsaid)
+    app.provider.agent_state = "suspended"
+    (grant,) = app.services.grants.grants(issuer_token)
+    page = render("grant.html", grant=grant)
+    assert "The bank has stopped this assistant" in page
+    assert "Suspended" in page
+
+
+def test_what_others_wrote_in_a_grant_is_text_on_the_page(app: BankingApp, issuer_token: str) -> None:
+    hostile = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+    agent = {"id": hostile, "name": hostile, "owner": hostile, "state": hostile}
+    used = {"last_used_at": "2026-11-24T09:30:00+00:00", "last_used_scope": hostile}
+    app.provider.grant_changes = {"agent": agent} | used
+    (grant,) = app.services.grants.grants(issuer_token)
+    page = render("grant.html", grant=grant)
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page
+    assert "<img" not in page
+
+
+def test_addition_of_our_authorization_server_that_is_missing_is_known_as_such(serve_app: Serve) -> None:
+    nothing = dict.fromkeys(
+        (
+            "administration_endpoint",
+            "auth_audit_endpoint",
+            "gateway_audit_endpoint",
+            "account_audit_endpoint",
+        ),
+        "",
+    )
+    with serve_app(**nothing) as app:
+        assert not app.services.administration.offered
+        assert not app.services.audit_trail.offered
+        assert set(app.services.audit_trail.not_offered) == {"auth_server", "gateway", "account_api"}
 
 
 def test_authorization_server_without_grant_management_is_known_as_such(serve_app: Serve) -> None:
