@@ -28,7 +28,7 @@ from tests.postgres import Postgres
 from tests.schemathesis_run import schemathesis
 
 DEMO = "bank-demo"
-EXAMPLES = 15
+EXAMPLES = 8
 ADMINISTRATION = ("--include-path-regex", "^/admin")
 
 
