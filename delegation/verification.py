@@ -67,7 +67,8 @@ class TokenVerifier:
             raise InvalidToken("The token is signed with a key that the issuer does not have.") from error
         claims = signed_claims(encoded, key, self._algorithms)
         token = access_token(claims, self.issuer, self.audience, self._clock())
-        self.check_still_good(token)
+        if self._revocations is not None:
+            self._revocations.check(token)
         return token
 
     def check_still_good(self, token: AccessToken) -> None:

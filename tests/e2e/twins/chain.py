@@ -35,7 +35,7 @@ def follows_any_depth(_stack: InProcess) -> Iterator[None]:
 def reads_any_size(_stack: InProcess) -> Iterator[None]:
     """Put the bounds of form, token and identifier out of reach."""
     with (
-        patch.object(auth_server.oauth_request, "_MAX_FORM_BYTES", 10**7),
+        patch.object(auth_server.oauth_request, "_MAX_BODY_BYTES", 10**7),
         patch.object(delegation.verification, "_MAX_TOKEN_LENGTH", 10**7),
         patch.object(delegation.token, "_MAX_TEXT_LENGTH", 10**7),
     ):

@@ -1,6 +1,7 @@
 """How a twin's gateway lets flawed tokens in: the flaw is mended before the real gateway sees it."""
 
 import secrets
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -17,7 +18,8 @@ Flawed = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]
 def accepting(stack: InProcess, flawed: Flawed) -> AbstractContextManager[None]:
     """Accept tokens with a flaw: a good token is sent in their place, with the claims that differ.
 
-    A claim of None is left out. The signature of what came is not looked at.
+    A claim of None is left out, the times are those of a new token. The signature of what came is not
+    looked at.
     """
 
     async def handle(request: Request, forward: Forward) -> Response:
@@ -26,7 +28,9 @@ def accepting(stack: InProcess, flawed: Flawed) -> AbstractContextManager[None]:
         header, claims = header_of(token), claims_of(token)
         changes = flawed(header, claims) if header else None
         if changes is not None:
-            good = complete({**claims, **changes} | {"jti": secrets.token_urlsafe(8)})
+            now = int(time.time())
+            fresh = {"jti": secrets.token_urlsafe(8), "iat": now, "exp": now + 300}
+            good = complete({**claims, **changes} | fresh)
             request = request.with_headers(authorization=f"Bearer {stack.sign({'typ': 'at+jwt'}, good)}")
         return await forward(request)
 
