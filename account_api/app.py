@@ -1,6 +1,5 @@
 """Wiring: settings, database, verifier and routes become the application."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -28,7 +27,7 @@ from account_api.settings import Settings
 from account_api.tables import metadata
 from delegation.clock import Clock, utc_now
 from delegation.database import add_missing_columns, open_database
-from delegation.event_receiver import EventReceiver, receiving
+from delegation.event_receiver import EventReceiver, event_receiver, receiving
 from delegation.health import Check, NotReady, health_routes
 from delegation.jwks import RemoteKeySet
 from delegation.record_keeping import keeping_records
@@ -38,7 +37,6 @@ from delegation.trace import TraceMiddleware
 from delegation.verification import TokenVerifier
 
 DATABASE_FILE: Final = "account_api.sqlite3"
-_log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> FastAPI:
@@ -53,7 +51,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     keys = RemoteKeySet(settings.jwks_uri, http, clock)
     database = _database(settings, clock)
     key = SigningKey.load_or_create(settings.data_dir / "signing_key.pem")
-    receiver = _receiver(settings, key, keys, http, clock)
+    receiver = event_receiver(settings, key, keys, http, clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -102,24 +100,6 @@ def _database(settings: Settings, clock: Clock) -> Database:
 
     sqlite_file = settings.data_dir / DATABASE_FILE
     return Database(open_database(settings.database_url.get_secret_value(), sqlite_file), prepare)
-
-
-def _receiver(
-    settings: Settings, key: SigningKey, keys: RemoteKeySet, http: httpx2.AsyncClient, clock: Clock
-) -> EventReceiver | None:
-    if not settings.security_events_endpoint:
-        _log.warning("SECURITY_EVENTS_ENDPOINT is empty: a token that was revoked lives until it expires")
-        return None
-    return EventReceiver(
-        settings.security_events_endpoint,
-        issuer=settings.issuer,
-        token_endpoint=settings.token_endpoint,
-        client_id=settings.client_id,
-        key=key,
-        keys=keys,
-        http=http,
-        clock=clock,
-    )
 
 
 def _public_routes(

@@ -80,7 +80,7 @@ async def poll(
 ) -> JSONResponse:
     """Deliver the events of a stream, which begins with its first poll (RFC 8936 §2.4)."""
     for jti, fault in list(asked.set_errs.items())[:_MOST_LOGGED]:
-        _log.warning("%s does not take event %r: %r", token.client_id, jti, fault.get("err"))
+        _log.warning("%s does not take event %r: %r", token.client_id, jti, str(fault.get("err"))[:64])
     most = min(asked.max_events, _MOST_AT_ONCE)
     began = time.monotonic()
     seen = await in_thread(_begin, context, token, stream_id, asked.ack)

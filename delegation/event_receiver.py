@@ -12,7 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpx2
 from jwt import PyJWK
@@ -181,6 +181,38 @@ class EventReceiver:
         except (ValueError, RecursionError) as error:
             raise NoNews("its answer is no JSON") from error
         return answer if isinstance(answer, dict) else {}
+
+
+class ReceiverSettings(Protocol):
+    """What a service's settings say of its security events; no endpoint: it hears of nothing."""
+
+    @property
+    def security_events_endpoint(self) -> str: ...  # noqa: D102
+    @property
+    def issuer(self) -> str: ...  # noqa: D102
+    @property
+    def token_endpoint(self) -> str: ...  # noqa: D102
+    @property
+    def client_id(self) -> str: ...  # noqa: D102
+
+
+def event_receiver(
+    settings: ReceiverSettings, key: SigningKey, keys: RemoteKeySet, http: httpx2.AsyncClient, clock: Clock
+) -> EventReceiver | None:
+    """Return the receiver that the settings ask for, or None, which is said in the log."""
+    if not settings.security_events_endpoint:
+        _log.warning("SECURITY_EVENTS_ENDPOINT is empty: a token that was revoked lives until it expires")
+        return None
+    return EventReceiver(
+        settings.security_events_endpoint,
+        issuer=settings.issuer,
+        token_endpoint=settings.token_endpoint,
+        client_id=settings.client_id,
+        key=key,
+        keys=keys,
+        http=http,
+        clock=clock,
+    )
 
 
 def _printable(jti: str) -> str:

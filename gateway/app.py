@@ -1,6 +1,5 @@
 """Wiring: `uvicorn gateway.app:create_app --factory`."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from delegation.clock import Clock, utc_now
 from delegation.database import open_database
-from delegation.event_receiver import EventReceiver, receiving
+from delegation.event_receiver import event_receiver, receiving
 from delegation.health import health_routes
 from delegation.jwks import RemoteKeySet
 from delegation.record_keeping import keeping_records
@@ -35,7 +34,6 @@ from gateway.settings import Settings
 from gateway.upstream import Upstream
 
 DATABASE_FILE: Final = "gateway.sqlite3"
-_log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGIApp:
@@ -45,7 +43,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGI
     http = httpx2.AsyncClient()
     keys = RemoteKeySet(settings.jwks_uri, http, clock)
     key = SigningKey.load_or_create(settings.data_dir / "signing_key.pem")
-    receiver = _receiver(settings, key, keys, http, clock)
+    receiver = event_receiver(settings, key, keys, http, clock)
     database = open_database(settings.database_url.get_secret_value(), settings.data_dir / DATABASE_FILE)
     store = RecordStore(database)
     decisions = DecisionLog(
@@ -86,24 +84,6 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGI
     )
     door = Door(settings, policy, verifier, upstream, clock, decisions)
     return TraceMiddleware(partial(_dispatch, own, door))
-
-
-def _receiver(
-    settings: Settings, key: SigningKey, keys: RemoteKeySet, http: httpx2.AsyncClient, clock: Clock
-) -> EventReceiver | None:
-    if not settings.security_events_endpoint:
-        _log.warning("SECURITY_EVENTS_ENDPOINT is empty: a token that was revoked lives until it expires")
-        return None
-    return EventReceiver(
-        settings.security_events_endpoint,
-        issuer=settings.issuer,
-        token_endpoint=settings.token_endpoint,
-        client_id=settings.client_id,
-        key=key,
-        keys=keys,
-        http=http,
-        clock=clock,
-    )
 
 
 async def _dispatch(own: ASGIApp, door: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

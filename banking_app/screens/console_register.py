@@ -73,7 +73,7 @@ def _fields(services: Services, who: Customer) -> AgentForm:
     _help("A shorter life means that what it holds ends sooner by itself.")
     largest = _text(
         "Largest transfer",
-        "The most that it may ask to send at once, like 250.00. Empty: no limit of its own.",
+        "The most that it is meant to send at once, like 250.00. Recorded only: no service enforces it yet.",
     )
     customers = _area(
         "Customers", "Whom it may act for, one sign-on name to a line. Empty: every customer who allows it."
