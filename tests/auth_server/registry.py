@@ -42,8 +42,7 @@ class Command:
             try:
                 status = main([self._name, *arguments])
             except SystemExit as ended:
-                assert isinstance(ended.code, int)
-                status = ended.code
+                status = int(ended.code or 0)
         return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
     def run_alone(self, *arguments: str) -> subprocess.CompletedProcess[str]:
