@@ -9,7 +9,7 @@ STACK = Path(__file__).with_name("stack")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes run the tests: one more than cores, for each waits for services now and then."""
+    """Return how many processes run the tests: one more than cores, for each often waits."""
     return min((os.cpu_count() or 1) + 1, 4)
 
 

@@ -4,10 +4,8 @@ Issue 2, point 2. Screenshots are left in test-results/e2e/ for a person to look
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import httpx2
-import pytest
 from playwright.sync_api import expect
 
 from tests.stack.banking_app import BankingApp
@@ -173,48 +171,31 @@ def test_a_wrong_password_is_told_on_the_page_and_the_right_one_still_works(
     visitor.sign_out()
 
 
-APPEARANCES: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light"},
-    "dark": {"color_scheme": "dark"},
-    "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
-}
-
-
-@pytest.mark.parametrize("appearance", APPEARANCES)
-def test_no_page_shows_a_mistake_or_is_cut_off(
-    appearance: str, new_visitor: NewVisitor, deployment: Deployment
-) -> None:
-    visitor = new_visitor(**APPEARANCES[appearance])
-
-    def look(page: str) -> None:
-        visitor.expect_no_mistake()
-        visitor.expect_nothing_cut_off()
-        visitor.screenshot(f"{appearance}-{page}")
-
+def test_no_page_shows_a_mistake_or_is_cut_off(visitor: Visitor, deployment: Deployment) -> None:
     visitor.open()
     expect(visitor.page.get_by_role("link", name="Sign on")).to_be_visible()
-    look("1-landing")
+    visitor.look("1-landing")
     visitor.open("/login?consent=1")
-    look("2-sign-on")
+    visitor.look("2-sign-on")
     visitor.give_password(ALEX, deployment.password)
-    look("3-consent")
+    visitor.look("3-consent")
     visitor.allow(READ_BALANCE, READ_TRANSACTIONS)
     visitor.expect_signed_on()
     expect(visitor.page.locator(".transactions").first).to_be_visible()
     expect(visitor.page.locator("canvas, svg.marks").first).to_be_visible()
-    look("4-overview")
+    visitor.look("4-overview")
     visitor.ask(BALANCE_QUESTION)
     again = visitor.ask(BALANCE_QUESTION)
     if again.states[2] == "done":  # The actor token had just expired; the new one serves for the next.
         again = visitor.ask(BALANCE_QUESTION)
     assert again.states == ["permit", "permit", "spared", "permit", "permit", "permit"]
     again.open_hood()
-    look("5-assistant")
+    visitor.look("5-assistant")
     visitor.ask("x" * 2_001)
     assert "2,000 characters at most; this one has 2,001." in visitor.trouble().for_the_customer
-    look("5-assistant-too-long")
+    visitor.look("5-assistant-too-long")
     visitor.open("/permissions")
     expect(visitor.page.get_by_role("button", name="Withdraw this permission")).to_be_visible()
-    look("6-permissions")
+    visitor.look("6-permissions")
     visitor.sign_out()
-    look("7-signed-out")
+    visitor.look("7-signed-out")

@@ -12,7 +12,8 @@ import pytest
 from tests.stack.agent import Agent
 from tests.stack.banking_app import BankingApp
 from tests.stack.deployment import MARIA, READ_BALANCE, READ_TRANSACTIONS, TRANSFER, Deployment
-from tests.stack.secrets_seen import Secret, Token
+from tests.stack.doors import bearer
+from tests.stack.secrets_seen import Token
 
 ACCOUNT = "4002-01"
 OTHERS_ACCOUNT = "4001-01"
@@ -46,10 +47,6 @@ def tokens(app: BankingApp, agent: Agent) -> Tokens:
         read_transactions=agent.delegation_token(subject, READ_TRANSACTIONS),
         transfer=agent.delegation_token(subject, TRANSFER),
     )
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": Secret(f"Bearer {token}")}
 
 
 Door = Callable[[str, str, str], httpx2.Response]

@@ -15,7 +15,8 @@ from deploy.local_settings import SERVICES
 from tests.stack.agent import Agent
 from tests.stack.banking_app import BankingApp
 from tests.stack.deployment import ALEX, MARIA, READ_BALANCE, READ_TRANSACTIONS, Deployment
-from tests.stack.secrets_seen import Secret, Token
+from tests.stack.doors import bearer
+from tests.stack.secrets_seen import Token
 from tests.stack.stack import Stack
 from tests.stack.visitor import Visitor
 from tests.stack.waiting import until
@@ -102,10 +103,6 @@ OUTAGES: Final = {
     ),
 }
 """The banking app's own outage shows no page, and has a test of its own."""
-
-
-def bearer(token: Token) -> dict[str, str]:
-    return {"Authorization": Secret(f"Bearer {token}")}
 
 
 @pytest.fixture

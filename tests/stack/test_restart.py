@@ -12,13 +12,9 @@ from tests.stack.agent import Agent
 from tests.stack.answers import json_of
 from tests.stack.banking_app import BankingApp, authorization_response
 from tests.stack.deployment import ALEX, READ_BALANCE, SAM, TRANSFER, Deployment
-from tests.stack.secrets_seen import Secret
+from tests.stack.doors import bearer
 from tests.stack.stack import Stack
 from tests.stack.visitor import Visitor
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": Secret(f"Bearer {token}")}
 
 
 def kept_state(

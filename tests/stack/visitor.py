@@ -147,7 +147,7 @@ class Visitor:
         self.page.set_viewport_size(size)
 
     def look(self, name: str) -> None:
-        """Leave pictures of the page by day, by night and on a phone; none may show a mistake or be cut off."""
+        """Leave pictures of the page by day, by night, on a phone; none may show a mistake or be cut off."""
         size = self.page.viewport_size
         assert size
         self.expect_no_mistake()
@@ -165,6 +165,8 @@ class Visitor:
             ".map(part => part.scrollWidth - part.clientWidth)"
         )
         assert len(overflow) > 1, f"{self.page.url} has no main part"
+        told = self.page.locator("meta[name=viewport]")
+        assert "width=device-width" in str(told.get_attribute("content")), "a phone would show it small"
         assert max(overflow) <= 0, f"{self.page.url} is {max(overflow)} pixels wider than the window"
         return True
 
