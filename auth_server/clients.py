@@ -77,12 +77,14 @@ class Client(ClientMixin):
 class Agent(Client):
     """A client that acts for customers, as the registry has it now.
 
-    `max_life` is the longest life of any token that it gets; `customers` whom it may act for, None for all.
+    `max_life` is the longest life of any token that it gets; `customers` whom it may act for, None for all;
+    `max_transfer_minor` the largest transfer that it may ask for, None for no limit of its own.
     """
 
     state: str
     max_life: timedelta
     customers: frozenset[str] | None
+    max_transfer_minor: int | None
 
     @property
     def is_active(self) -> bool:

@@ -67,6 +67,15 @@ def resource_denied() -> str:
     )
 
 
+def over_transfer_limit() -> str:
+    """The order is for more than the token's `authorization_details` allow."""
+    return (
+        "The token allows less: see max_amount_minor in its authorization_details at step 4, put there from "
+        "the agent registry. The limit can be changed with “python -m auth_server agents edit … "
+        "--max-transfer-minor …”; it counts from the next exchange."
+    )
+
+
 def unreadable() -> str:
     """The account API's answer is none that the assistant knows."""
     return (
