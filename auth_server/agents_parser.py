@@ -81,7 +81,7 @@ def _add_details(parser: argparse.ArgumentParser, *, is_new: bool) -> None:
         "--max-transfer-minor",
         type=int,
         metavar="N",
-        help="the largest transfer meant for it, in minor units; recorded, not enforced yet",
+        help="the largest transfer that it may ask for, in minor units; no limit of its own if not said",
     )
     whom = parser.add_mutually_exclusive_group()
     whom.add_argument(

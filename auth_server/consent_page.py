@@ -76,6 +76,13 @@ def consent_page(
         customer=session.sub,
         sid=session.sid,
         permissions=[(name, text, name in ticked) for name, text in DESCRIPTIONS.items() if name in asked],
+        limits=_limits(agent),
         has_grant=grant is not None,
         until=oauth_request.now + timedelta(days=context.settings.grant_days),
     )
+
+
+def _limits(agent: Agent) -> dict[str, str]:
+    """Return the agent's own limit of what a scope permits, in the words of the page."""
+    most = agent.max_transfer_minor
+    return {} if most is None else dict.fromkeys(TRANSFER, f"{most / 100:,.2f} in the account's currency")

@@ -182,6 +182,7 @@ def _shown(db: Session, grant: DelegationGrant) -> dict[str, Any]:
             "name": agent.name if agent else grant.agent,
             "owner": agent.owner if agent else "",
             "state": agent.state if agent else "retired",
+            "max_transfer_minor": agent.max_transfer_minor if agent else None,
         },
         "scope": [{"name": n, "description": text} for n, text in DESCRIPTIONS.items() if n in scope],
         "created_at": grant.created_at.isoformat(),

@@ -9,12 +9,16 @@ from banking_app.service_http import Document, Service
 
 
 class Agent(Document):
-    """Who may act. `state` is the bank's own: `active`, `suspended`, `retired`, `draft`."""
+    """Who may act. `state` is the bank's own: `active`, `suspended`, `retired`, `draft`.
+
+    `max_transfer_minor` is the largest transfer that it may ask for, in minor units; None for no limit.
+    """
 
     id: str
     name: str
     owner: str | None = None
     state: str | None = None
+    max_transfer_minor: int | None = None
 
     @property
     def is_stopped(self) -> bool:

@@ -73,7 +73,8 @@ def _fields(services: Services, who: Customer) -> AgentForm:
     _help("A shorter life means that what it holds ends sooner by itself.")
     largest = _text(
         "Largest transfer",
-        "The most that it is meant to send at once, like 250.00. Recorded only: no service enforces it yet.",
+        "The most that it may send at once, like 250.00, in the account's currency: its tokens say so, and "
+        "the account API refuses more. Empty: no limit of its own.",
     )
     customers = _area(
         "Customers", "Whom it may act for, one sign-on name to a line. Empty: every customer who allows it."

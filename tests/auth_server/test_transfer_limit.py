@@ -14,11 +14,13 @@ from tests.auth_server.client import refusal
 from tests.auth_server.servers import (
     AGENT,
     BALANCE,
+    ISSUER,
     TRANSFER,
     AuthorizationRequest,
     AuthServer,
     Tokens,
     claims,
+    sign_on,
 )
 
 BOTH = f"{BALANCE} {TRANSFER}"
@@ -93,6 +95,19 @@ def test_a_token_that_moves_no_money_and_one_of_an_agent_without_limit_have_none
         assert "authorization_details" not in body
         assert "authorization_details" not in claims(body["access_token"])
         assert "authorization_details" not in server.agent.introspect(body["access_token"])
+
+
+def test_the_customer_reads_the_limit_where_they_allow_it_and_in_the_list_of_what_they_allow(
+    server: AuthServer, owner: StaffMember
+) -> None:
+    browser, request, customer = server.browser(), AuthorizationRequest(), server.new_customer()
+    assert "at a time" not in sign_on(browser, request, customer).text
+    limit(owner, 123_450)
+    page = browser.open("/authorize", request.query)
+    assert "Move money from your accounts, after asking you, at most 1,234.50 in the account" in page.text
+    token = server.sign_on(customer).token_for(ISSUER)
+    listed = server.http.get("/grants", headers={"authorization": f"Bearer {token}"}).json()["grants"]
+    assert [grant["agent"]["max_transfer_minor"] for grant in listed] == [123_450]
 
 
 def test_a_changed_limit_counts_from_the_next_exchange(server: AuthServer, owner: StaffMember) -> None:

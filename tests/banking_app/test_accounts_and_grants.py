@@ -175,3 +175,21 @@ def test_authorization_server_without_grant_management_is_known_as_such(serve_ap
 )
 def test_money_is_written_as_people_write_it(amount_minor: int, currency: str, text: str) -> None:
     assert str(Money(amount_minor=amount_minor, currency=currency)) == text
+
+
+def test_an_agents_largest_transfer_is_said_where_it_may_move_money(
+    app: BankingApp, issuer_token: str
+) -> None:
+    scope = [
+        {"name": "account:read_balance", "description": "See your accounts"},
+        {"name": "account:transfer", "description": "Move money"},
+    ]
+    agent = {"id": "https://bank-agent.example.com", "name": "Bank Assistant", "max_transfer_minor": 123_450}
+    app.provider.grant_changes = {"scope": scope, "agent": agent}
+    (grant,) = app.services.grants.grants(issuer_token)
+    page = render("grant.html", grant=grant)
+    assert page.count("at a time") == 1
+    assert "Move money, at most 1,234.50 in the account's currency at a time" in page
+    app.provider.grant_changes = {"scope": scope}
+    (unlimited,) = app.services.grants.grants(issuer_token)
+    assert "at a time" not in render("grant.html", grant=unlimited)
