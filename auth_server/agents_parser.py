@@ -88,7 +88,14 @@ def _add_details(parser: argparse.ArgumentParser, *, is_new: bool) -> None:
         "--customer",
         action="append",
         metavar="SUB",
-        help="may act for this customer; may be repeated; else for all",
+        help="may act for this customer; may be repeated, and go with --group; for all customers if neither "
+        "is said",
+    )
+    parser.add_argument(
+        "--group",
+        action="append",
+        metavar="NAME",
+        help="may act for the customers in this group (see customers groups); may be repeated",
     )
     if not is_new:
         whom.add_argument("--any-customer", action="store_true", help="may act for all customers again")

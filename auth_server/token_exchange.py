@@ -65,7 +65,7 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
             subject=subject,
             actor=actor,
             delegable=agent.delegable,
-            serves=customer is not None and agent.may_serve(subject.subject),
+            serves=customer is not None and agent.may_serve(customer.sub, customer.groups),
             max_life=agent.max_life,
             max_transfer_minor=agent.max_transfer_minor,
             granted=Scope.parse(self.grant.scope) if self.grant else None,
