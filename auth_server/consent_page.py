@@ -33,7 +33,7 @@ def requested_agent(request: ServerRequest, sub: str) -> Agent | None:
 
 
 def agent_for_others(request: ServerRequest, sub: str) -> Agent | None:
-    """Return the agent that the request wants and that acts for other customers only; None if one is there."""
+    """Return the agent that is asked for and acts for other customers only; None if another is there."""
     if requested_agent(request, sub) is not None:
         return None
     others = [agent for agent, serves in _active_agents(request, sub) if not serves]

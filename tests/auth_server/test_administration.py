@@ -374,7 +374,7 @@ def test_customers_are_listed_page_by_page(server: AuthServer, administrator: St
     ]
     assert len({one["sub"] for one in listed}) == len(listed) == total
     assert known <= {one["sub"] for one in listed}
-    assert all(one.keys() == {"sub", "name", "disabled_at"} for one in listed)
+    assert all(one.keys() == {"sub", "name", "groups", "disabled_at"} for one in listed)
 
 
 def test_there_are_no_staff_among_the_customers(server: AuthServer, administrator: StaffMember) -> None:
