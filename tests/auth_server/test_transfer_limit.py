@@ -119,19 +119,14 @@ def test_a_changed_limit_counts_from_the_next_exchange(server: AuthServer, owner
     assert "authorization_details" not in exchanged(server, subject_token)
 
 
-@pytest.mark.parametrize(
-    ("before", "own", "counts"), [(100, 5000, 100), (5000, 100, 100), (100, None, 100), (None, 100, 100)]
-)
-def test_of_a_chain_of_agents_the_smallest_limit_counts(
-    server: AuthServer, owner: StaffMember, before: int | None, own: int | None, counts: int
-) -> None:
-    limit(owner, 1)
-    limit(owner, own)
-    chained = delegated_before(server, server.sign_on(server.new_customer()), before)
-    body = exchanged(server, chained)
-    assert body["authorization_details"] == claims(body["access_token"])["authorization_details"]
-    assert body["authorization_details"] == details(counts)
-    assert claims(body["access_token"])["act"]["act"] == {"sub": "https://first-agent.example.com"}
+def test_of_a_chain_of_agents_the_smallest_limit_counts(server: AuthServer, owner: StaffMember) -> None:
+    tokens = server.sign_on(server.new_customer())
+    for before, own, counts in ((100, 5000, 100), (5000, 200, 200), (None, 300, 300), (100, None, 100)):
+        limit(owner, own)
+        body = exchanged(server, delegated_before(server, tokens, before))
+        assert body["authorization_details"] == claims(body["access_token"])["authorization_details"]
+        assert body["authorization_details"] == details(counts)
+        assert claims(body["access_token"])["act"]["act"] == {"sub": "https://first-agent.example.com"}
 
 
 def test_nobody_sets_a_limit_by_asking_for_one(server: AuthServer, owner: StaffMember) -> None:
