@@ -79,7 +79,11 @@ def test_the_administrator_and_the_auditor_see_every_agent(server: AuthServer, o
 def test_what_was_registered_is_shown_with_its_history_and_of_keys_the_kid_alone(owner: StaffMember) -> None:
     key = SigningKey.generate()
     sent = described(
-        jwks=[key.public_jwk], max_seconds=60, customers=["customer@example.com"], max_transfer_minor=5000
+        jwks=[key.public_jwk],
+        max_seconds=60,
+        customers=["customer@example.com"],
+        groups=["pilot"],
+        max_transfer_minor=5000,
     )
     answer = owner.request("POST", "/admin/agents", sent | {"reason": "ticket 7"})
     assert answer.status_code == 201
