@@ -43,7 +43,8 @@ def not_allowed(error: OAuthError, scope: Scope) -> str:
     """The customer's grant does not cover this scope, or there is none."""
     return (
         f"The authorization server refused the exchange for {scope} ({error.error}): the customer did not "
-        "give this permission, or has withdrawn it. Give it on the Permissions page, then ask again."
+        "give this permission, or has withdrawn it. Give it on the Permissions page, then ask again. If it "
+        "is given there, the agent may be limited to other customers: the console shows it."
     )
 
 
