@@ -19,7 +19,7 @@ demo: venv-services ## Run the five services here, without Docker (PORT_BASE=860
 	@$(VENV_PYTHON) -m deploy.local
 
 test: venv-dev chromium ## Run every test that needs no Docker
-	STACK=own $(VENV_PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+	STACK=own $(VENV_PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 e2e: venv-dev chromium ## Run the end-to-end tests against the running stack (STACK=compose or local)
 	STACK=$(or $(STACK),running) $(VENV_PYTHON) -m pytest tests/stack

@@ -1,5 +1,6 @@
-"""Which tests stay together when several processes run them."""
+"""How several processes share the test files."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,11 @@ import pytest
 STACK = Path(__file__).with_name("stack")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests share what its fixtures make; all that need the five services share one stack.
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes run the tests: one more than cores, for each waits for services now and then."""
+    return min((os.cpu_count() or 1) + 1, 4)
 
-    Those come first: they are the longest of what one process has to do alone.
-    """
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that need the five services, which take longest; each process starts a stack."""
     items.sort(key=lambda item: STACK not in item.path.parents)
-    for item in items:
-        group = STACK if STACK in item.path.parents else item.path
-        item.add_marker(pytest.mark.xdist_group(str(group)))

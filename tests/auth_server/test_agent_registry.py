@@ -112,7 +112,7 @@ def test_nothing_that_is_issued_during_a_suspension_outlives_it(
 
     with ThreadPoolExecutor(4) as workers:
         done = workers.map(exchange_until_refused, range(4))
-        registry("suspend", AGENT, "--reason", "a leaked key")
+        assert registry.run_alone("suspend", AGENT, "--reason", "a leaked key").returncode == 0
         list(done)
     registry("resume", AGENT)
     assert issued

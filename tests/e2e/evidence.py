@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 from urllib.parse import parse_qsl, quote, quote_plus, unquote_plus
 
@@ -13,6 +14,7 @@ Fields = Sequence[tuple[str, str]]
 FORM: Final = "application/x-www-form-urlencoded"
 _SHOWN_CHARACTERS: Final = 800
 _SHORTEST_SECRET: Final = 6
+_BEGINNING: Final = 4
 _JWT: Final = re.compile(r"(eyJ[\w-]{6})[\w-]*\.[\w-]+(\.[\w-]*)?")
 _SECRETS: Final = (
     "access_token|actor_token|client_assertion|client_secret|code|code_verifier|csrf|id_token|id_token_hint|"
@@ -39,7 +41,7 @@ class Discretion:
     """Knows every secret that was sent or received, so that none is shown wherever a server repeats it."""
 
     def __init__(self) -> None:
-        self._known: set[str] = set()
+        self._by_beginning: dict[str, set[str]] = {}
 
     def learn(self, headers: Fields, body: bytes, answer: bytes = b"") -> None:
         """Note the secrets of a request and of its answer."""
@@ -61,10 +63,11 @@ class Discretion:
 
     def hide(self, text: str) -> str:
         """Return a text as it may be shown."""
-        for secret in sorted(self._known, key=len, reverse=True):
-            if secret[:4] in text:
-                for spelling in _spellings(secret):
-                    text = text.replace(spelling, "…")
+        # Found by their beginnings: a long run knows thousands, and shows thousands of texts.
+        beginnings = {text[i : i + _BEGINNING] for i in range(len(text))} & self._by_beginning.keys()
+        spellings = chain.from_iterable(self._by_beginning[beginning] for beginning in beginnings)
+        for spelling in sorted(spellings, key=len, reverse=True):
+            text = text.replace(spelling, "…")
         return printable(shortened(text))
 
     def clip(self, text: str) -> str:
@@ -98,7 +101,8 @@ class Discretion:
     def _know(self, secret: str) -> None:
         # A JWT is shortened wherever it stands, and its beginning may be shown.
         if len(secret) >= _SHORTEST_SECRET and not secret.startswith("eyJ"):
-            self._known.add(secret)
+            for spelling in _spellings(secret):
+                self._by_beginning.setdefault(spelling[:_BEGINNING], set()).add(spelling)
 
 
 def shortened(text: str) -> str:

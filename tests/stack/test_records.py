@@ -1,15 +1,12 @@
-"""One question can be followed through the records of all five services, and no record or log holds a secret.
+"""One question can be followed through the records of all five services. Issue 2, point 6.
 
-Issue 2, point 6.
+That no record or log holds a secret is seen at the end of the run: the fixture `seen`.
 """
 
 from typing import Any
 
-import pytest
-
 from deploy.local_settings import SERVICES
 from tests.stack.deployment import ALEX, READ_BALANCE, READ_TRANSACTIONS, Deployment
-from tests.stack.secrets_seen import ENCODED_TOKEN, SecretsSeen
 from tests.stack.stack import Stack
 from tests.stack.visitor import Visitor
 from tests.stack.waiting import until
@@ -35,13 +32,19 @@ def test_one_trace_id_leads_through_the_records_of_all_five_services(
     visitor: Visitor, stack: Stack, deployment: Deployment
 ) -> None:
     visitor.sign_on(ALEX, READ_BALANCE, READ_TRANSACTIONS)
-    answer = visitor.ask(QUESTION)
-    recorded = records_of(stack, answer.trace_id)
+    visitor.ask(QUESTION)  # What the agent held may have been ended by another test; this replaces it.
+    trace_id = visitor.ask(QUESTION).trace_id
+    recorded = records_of(stack, trace_id)
     visitor.sign_out()
+    for service in SERVICES:
+        printed = stack.output(service)
+        assert trace_id in printed
+        assert QUESTION not in printed
     for service, records in recorded.items():
         assert {record["service"] for record in records} == {service}
         assert {record["step"] for record in records} <= STEPS[service]
-        assert {record["decision"] for record in records} == {"permit"}
+        refused = [(each["operation"], each["reason"]) for each in records if each["decision"] != "permit"]
+        assert refused == []
     [exchange] = [each for each in recorded["auth_server"] if each["operation"] == "token.exchange"]
     calls = [each for each in recorded["account_api"] if each["operation"] != "records.read"]
     chain = [exchange, *recorded["gateway"], *calls]
@@ -52,16 +55,3 @@ def test_one_trace_id_leads_through_the_records_of_all_five_services(
         assert record["aud"] == [deployment.audience]
         assert record["scope"] == READ_BALANCE
         assert record["jti"] == exchange["jti"]
-
-
-@pytest.mark.last
-@pytest.mark.parametrize("service", SERVICES)
-def test_no_record_or_log_holds_a_token_a_code_a_password_a_cookie_or_a_question(
-    service: str, stack: Stack, seen: SecretsSeen
-) -> None:
-    printed = stack.output(service)
-    assert '"trace_id":' in printed
-    assert len(seen) > 1
-    assert sum(secret in printed for secret in seen) == 0
-    assert len(ENCODED_TOKEN.findall(printed)) == 0
-    assert QUESTION not in printed

@@ -1,7 +1,7 @@
 """A person at the bank's pages: signs on, asks, looks under the hood, withdraws, leaves."""
 
 import re
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page, expect
@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.stack.chromium import RESULTS
 from tests.stack.deployment import Deployment
 from tests.stack.secrets_seen import SecretsSeen
+from tests.stack.waiting import until
 
 _STEPS: Final = 6
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
@@ -16,6 +17,12 @@ _MISTAKE: Final = re.compile(
     r"Traceback|Exception|\.py\b|Error:|KeyError|Internal Server Error", re.IGNORECASE
 )
 """What no page may show to a customer."""
+_APPEARANCES: Final[dict[str, tuple[Literal["light", "dark"], int | None]]] = {
+    "light": ("light", None),
+    "dark": ("dark", None),
+    "phone": ("light", 390),
+}
+"""The color scheme and the width in pixels; none: as the window is."""
 
 
 class Visitor:
@@ -139,14 +146,31 @@ class Visitor:
         self.page.screenshot(path=RESULTS / f"{name}.png", animations="disabled")
         self.page.set_viewport_size(size)
 
-    def expect_nothing_cut_off(self) -> None:
-        """Fail if a reader would have to scroll sideways."""
+    def look(self, name: str) -> None:
+        """Leave pictures of the page by day, by night and on a phone; none may show a mistake or be cut off."""
+        size = self.page.viewport_size
+        assert size
+        self.expect_no_mistake()
+        for appearance, (scheme, width) in _APPEARANCES.items():
+            self.page.emulate_media(color_scheme=scheme)
+            self.page.set_viewport_size({"width": width or size["width"], "height": size["height"]})
+            self.expect_nothing_cut_off()
+            self.screenshot(f"{appearance}-{name}")
+        self.page.emulate_media(color_scheme="light")
+        self.page.set_viewport_size(size)
+
+    def _fits(self) -> bool:
         overflow = self.page.evaluate(
             "[document.documentElement, ...document.querySelectorAll('main, .stMain')]"
             ".map(part => part.scrollWidth - part.clientWidth)"
         )
         assert len(overflow) > 1, f"{self.page.url} has no main part"
         assert max(overflow) <= 0, f"{self.page.url} is {max(overflow)} pixels wider than the window"
+        return True
+
+    def expect_nothing_cut_off(self) -> None:
+        """Fail if a reader would have to scroll sideways."""
+        until(self._fits, "the page is as wide as its window", 10)
 
     def _complain(self, url: str, what: str | None) -> None:
         # Only the path: the query of a callback is a secret.

@@ -25,7 +25,7 @@ _EVERY_ACT: Final = {
 """Without a good act the server itself does not know its token again."""
 
 
-@twin("TX-12", "writes act as a string", also=_EVERY_ACT)
+@twin("TX-12", "writes act as a string", also=_EVERY_ACT | {"LC-92": Verdict.FAIL})
 def writes_act_as_a_string(stack: InProcess) -> AbstractContextManager[None]:
     """Write the agent's identifier alone."""
     return reissued(stack, lambda _request, _claims: {"act": AGENT})
@@ -45,7 +45,7 @@ def copies_the_actor_token(stack: InProcess) -> AbstractContextManager[None]:
     return reissued(stack, change)
 
 
-@twin("TX-13", "names the app as the actor", also={"TX-90": Verdict.FAIL})
+@twin("TX-13", "names the app as the actor", also={"TX-90": Verdict.FAIL, "LC-92": Verdict.FAIL})
 def names_another_actor(stack: InProcess) -> AbstractContextManager[None]:
     """Take the client of the subject token for whoever acts."""
     return reissued(stack, lambda _request, _claims: {"act": {"sub": "banking-app"}})
