@@ -99,10 +99,13 @@ class Agent(Client):
 
     def may_serve(self, sub: str, groups: Collection[str] | None) -> bool:
         """Tell whether the agent is there for this customer, in these groups, who still has to allow it."""
+        return self.is_active and self.is_for(sub, groups)
+
+    def is_for(self, sub: str, groups: Collection[str] | None) -> bool:
+        """Tell whether the agent is meant for this customer, in these groups, whatever its state."""
         if self.customers is None and self.groups is None:
-            return self.is_active
-        named = sub in (self.customers or ()) or not (self.groups or frozenset()).isdisjoint(groups or ())
-        return self.is_active and named
+            return True
+        return sub in (self.customers or ()) or not (self.groups or frozenset()).isdisjoint(groups or ())
 
 
 @dataclass(frozen=True, kw_only=True)

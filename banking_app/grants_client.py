@@ -12,6 +12,7 @@ class Agent(Document):
     """Who may act. `state` is the bank's own: `active`, `suspended`, `retired`, `draft`.
 
     `max_transfer_minor` is the largest transfer that it may ask for, in minor units; None for no limit.
+    `is_for_you` is false where the bank lets it act for other customers only.
     """
 
     id: str
@@ -19,6 +20,7 @@ class Agent(Document):
     owner: str | None = None
     state: str | None = None
     max_transfer_minor: int | None = None
+    is_for_you: bool = True
 
     @property
     def is_stopped(self) -> bool:

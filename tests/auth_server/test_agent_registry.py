@@ -172,6 +172,7 @@ def test_a_registered_agent_acts_with_the_customers_consent_under_its_registered
         "name": "Card Assistant",
         "owner": "Robin Keller",
         "state": "active",
+        "is_for_you": True,
         "max_transfer_minor": None,
     }
 

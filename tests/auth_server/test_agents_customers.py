@@ -242,6 +242,14 @@ def test_a_grant_from_before_gives_nothing_to_an_agent_that_is_limited_since(
     customer, request = server.new_customer(), AuthorizationRequest()
     tokens = server.sign_on(customer, allow=BALANCE)
     subject_token = tokens.token_for(AGENT)
+    own = {"authorization": f"Bearer {tokens.token_for(ISSUER)}"}
+
+    def is_for_you() -> bool:
+        [grant] = server.http.get("/grants", headers=own).json()["grants"]
+        return bool(grant["agent"]["is_for_you"])
+
+    assert is_for_you()
     limit(administrator, groups=["pilot"])
+    assert not is_for_you()
     assert is_told(tokens.browser.open("/authorize", request.query))
     assert refusal(server.exchange(subject_token)) == (400, "invalid_request")
