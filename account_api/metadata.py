@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute
 
 from account_api.access import Requirement
 from account_api.settings import Settings
+from delegation.authorization_details import AccountTransfer
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 
@@ -26,4 +27,5 @@ def resource_metadata(settings: Settings, routes: list[BaseRoute]) -> dict[str, 
         "authorization_servers": [settings.issuer],
         "scopes_supported": sorted({scope for needed in requirements for scope in needed.scope}),
         "bearer_methods_supported": ["header"],
+        "authorization_details_types_supported": [AccountTransfer.TYPE],
     }

@@ -13,7 +13,7 @@ _RECORD_ID: Final = {
 _DESCRIPTIONS: Final = {
     400: "Two tokens, a token in the address, no Idempotency-Key, or a body that cannot be read",
     401: "No token, or not a valid one for this resource",
-    403: "The token does not suffice: a scope is missing, or this client may not call the operation",
+    403: "The token does not suffice: a scope is missing, the client may not call this, or the limit is less",
     404: "No such account, or another customer's",
     413: "The body is too large",
     422: "The request or the order cannot be carried out as it stands",

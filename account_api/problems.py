@@ -6,6 +6,7 @@ No text in here repeats what the caller sent: these texts go into records and lo
 from collections.abc import Sequence
 from typing import Final
 
+from account_api.money import Money
 from delegation.problem import Problem
 
 BASE: Final = "https://delegation-bank.example/problems/"
@@ -62,6 +63,18 @@ def insufficient_funds() -> Problem:
         "More than what is available on the account. Read its balance; order less, or use another account.",
         kind=BASE + "insufficient-funds",
         title="Insufficient funds",
+    )
+
+
+def transfer_limit_exceeded(limit: Money) -> Problem:
+    """The order is for more than the token's `authorization_details` allow (RFC 9396 §9.1)."""
+    return Problem(
+        403,
+        f"This agent may transfer {limit.amount_minor} minor units at most at a time, and this is more. "
+        "Nothing was booked. Order less, or ask the bank to raise the agent's limit.",
+        kind=BASE + "transfer-limit-exceeded",
+        title="Over the agent's transfer limit",
+        limit=limit.model_dump(),
     )
 
 

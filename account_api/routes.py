@@ -116,7 +116,8 @@ def transfer(
 ) -> JSONResponse:
     """Send money to a saved payee or to an own account; executed once for each Idempotency-Key."""
     with call.transaction() as db:
-        done = transfers.execute(db, OrderKey.of(call.token, idempotency_key), order, bank.clock())
+        key, limit = OrderKey.of(call.token, idempotency_key), call.token.account_transfer
+        done = transfers.execute(db, key, order, limit, bank.clock())
         call.decided(done.decision, done.reason, done.resource)
     media_type = "application/json" if done.decision == "permit" else MEDIA_TYPE
     return JSONResponse(done.outcome.body, done.outcome.status, media_type=media_type)

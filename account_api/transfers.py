@@ -12,6 +12,7 @@ from account_api.idempotency import OrderKey, Outcome, first_outcome, keep_outco
 from account_api.money import Money
 from account_api.payees import Destination, destination
 from account_api.representations import Recipient, Transfer, TransferRequest
+from delegation.authorization_details import AccountTransfer
 from delegation.problem import Problem
 from delegation.record import Decision
 
@@ -41,15 +42,23 @@ class Execution:
         return f"/transfers/{transfer_id}" if transfer_id else None
 
 
-def execute(db: Connection, key: OrderKey, order: TransferRequest, now: datetime) -> Execution:
+def execute(
+    db: Connection, key: OrderKey, order: TransferRequest, limit: AccountTransfer | None, now: datetime
+) -> Execution:
     """Book the order, unless its key was used before: then return the first outcome, refusals included.
 
+    `limit` is the token's (RFC 9396 §9.1), and no fault of the order: it is not kept as its outcome. Nor is
+    it asked about a repeat, whose caller has to learn that the order was booked.
+
     Raises:
-        Problem: 422, the key stands for another order; nothing is kept of this one.
+        Problem: 422, the key stands for another order; 403, it is for more than the limit. Nothing is kept.
     """
     first = first_outcome(db, key, order.model_dump_json().encode())
     if first is not None:
         return Execution(first, repeated=True)
+    if limit is not None and not limit.allows(order.amount.amount_minor):
+        most = Money(amount_minor=limit.max_amount_minor, currency=order.amount.currency)
+        raise problems.transfer_limit_exceeded(most)
     try:
         receipt = _book(db, key.sub, order, now)
         outcome = Outcome(HTTPStatus.CREATED, receipt.model_dump(mode="json"))

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from auth_server.agent_details import (
     AgentDetails,
     CustomerList,
+    GroupList,
+    GroupNames,
     JwksUri,
     MinorUnits,
     PublicJwk,
@@ -76,6 +78,7 @@ class AgentChanges(BaseModel):
     scopes: Scopes | None = None
     max_seconds: Seconds | None = None
     customers: CustomerList | None = None
+    groups: GroupList | None = None
     max_transfer_minor: MinorUnits | None = None
     reason: Text | Annotated[str, Field(max_length=0)] = ""
 
@@ -89,6 +92,17 @@ class AgentChanges(BaseModel):
         elif "jwks_uri" in sent:
             sent["jwks"] = []
         return sent
+
+
+class Groups(BaseModel):
+    """The groups that a customer is in from now on, and no others; none if the list is empty."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"examples": [{"groups": ["pilot"]}]}
+    )
+
+    groups: GroupNames
+    reason: Text | Annotated[str, Field(max_length=0)] = ""
 
 
 class KeyChange(BaseModel):

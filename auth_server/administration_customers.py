@@ -1,4 +1,4 @@
-"""The administration API, for customers: administrators see who there is, and disable and enable them."""
+"""The administration API, for customers: administrators see who there is, disable, enable and group them."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -8,10 +8,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from auth_server.administration import Limit, Offset, permit, refusals
-from auth_server.administration_bodies import Reason
+from auth_server.administration_bodies import Groups, Reason
 from auth_server.administration_shown import person_shown
 from auth_server.agent_details import Text
 from auth_server.agent_history import By
+from auth_server.customer_groups import set_groups
 from auth_server.disabling import NoSuchPerson, disable_customer, enable_customer
 from auth_server.documented import ADMINISTERED, problem
 from auth_server.json_body import body, documented_body
@@ -30,7 +31,7 @@ _CHANGE = ADMINISTERED | problem(404, 409, 413, 415)
 
 @router.get("/customers", name="customer.list", responses=ADMINISTERED)
 def list_customers(caller: _Reader, limit: Limit = 50, offset: Offset = 0) -> dict[str, Any]:
-    """List the customers by name, and since when one is disabled."""
+    """List the customers by name, with their groups, and since when one is disabled."""
     with caller.transaction() as (db, _):
         permit(db, caller, "customer.list")
         total = db.scalar(select(func.count()).select_from(Customer))
@@ -43,7 +44,7 @@ def list_customers(caller: _Reader, limit: Limit = 50, offset: Offset = 0) -> di
 )
 def disable(caller: _Writer, sub: _Sub, because: Annotated[Reason, body(Reason)]) -> dict[str, Any]:
     """Disable a customer: sessions and tokens end at once, those of agents that act for them among them."""
-    return _change(caller, disable_customer, sub, because)
+    return _change(caller, disable_customer, sub, because.reason)
 
 
 @router.post(
@@ -51,15 +52,27 @@ def disable(caller: _Writer, sub: _Sub, because: Annotated[Reason, body(Reason)]
 )
 def enable(caller: _Writer, sub: _Sub, because: Annotated[Reason, body(Reason)]) -> dict[str, Any]:
     """Let a disabled customer sign on again; what had ended stays ended."""
-    return _change(caller, enable_customer, sub, because)
+    return _change(caller, enable_customer, sub, because.reason)
+
+
+@router.put(
+    "/customer/groups", name="customer.groups", responses=_CHANGE, openapi_extra=documented_body(Groups)
+)
+def put_into_groups(caller: _Writer, sub: _Sub, groups: Annotated[Groups, body(Groups)]) -> dict[str, Any]:
+    """Put a customer into these groups and no others; for agents it counts from the next exchange."""
+
+    def change(db: Session, sub: str, by: By) -> Person:
+        return set_groups(db, sub, groups.groups, by)
+
+    return _change(caller, change, sub, groups.reason)
 
 
 def _change(
-    caller: Caller, change: Callable[[Session, str, By], Person], sub: str, because: Reason
+    caller: Caller, change: Callable[[Session, str, By], Person], sub: str, why: str
 ) -> dict[str, Any]:
     with caller.transaction() as (db, _), refusals():
         try:
-            return person_shown(change(db, sub, caller.by(because.reason)))
+            return person_shown(change(db, sub, caller.by(why)))
         except NoSuchPerson as error:
             raise Refused(
                 404, "There is no such customer; list the customers to see who there is."

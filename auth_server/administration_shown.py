@@ -22,6 +22,7 @@ def agent_shown(agent: RegisteredAgent) -> dict[str, Any]:
         "scopes": agent.scopes,
         "max_seconds": agent.max_seconds,
         "customers": agent.customers,
+        "groups": agent.groups,
         "max_transfer_minor": agent.max_transfer_minor,
     }
 
@@ -53,7 +54,7 @@ def grant_shown(grant: DelegationGrant) -> dict[str, Any]:
 
 
 def person_shown(person: Person) -> dict[str, Any]:
-    """Return what staff see of a person."""
-    role = {"role": person.role} if isinstance(person, Staff) else {}
+    """Return what staff see of a person: of a member of staff the role, of a customer the groups."""
+    kind = {"role": person.role} if isinstance(person, Staff) else {"groups": person.groups or []}
     disabled_at = person.disabled_at.isoformat(timespec="seconds") if person.disabled_at else None
-    return {"sub": person.sub, "name": person.name, **role, "disabled_at": disabled_at}
+    return {"sub": person.sub, "name": person.name, **kind, "disabled_at": disabled_at}

@@ -27,6 +27,7 @@ MAX_MINOR: Final = 2**53 - 1
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _PUBLIC: Final = ("kty", "crv", "x", "y", "kid", "use", "alg")
 _MAX_KEYS: Final = 8
+_MAX_GROUPS: Final = 32
 
 
 class RegistryError(Exception):
@@ -98,6 +99,10 @@ PublicJwk = Annotated[dict[str, Any], AfterValidator(public_jwk)]
 PublicJwks = Annotated[list[PublicJwk], Field(max_length=_MAX_KEYS)]
 Scopes = Annotated[dict[Audience, Annotated[list[Permission], Field(min_length=1)]], Field(min_length=1)]
 Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS)]
+_Group = StringConstraints(max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")
+GroupName = Annotated[str, _Group]
+GroupNames = Annotated[list[GroupName], Field(max_length=_MAX_GROUPS)]
+GroupList = Annotated[GroupNames, Field(min_length=1)]
 CustomerList = Annotated[list[Text], Field(min_length=1)]
 MinorUnits = Annotated[int, Field(ge=1, le=MAX_MINOR)]
 
@@ -107,8 +112,9 @@ class AgentDetails(BaseModel):
 
     `owner` is what customers read, `owner_sub` the member of staff who answers for it, if one is named.
     `scopes` is the most that may be delegated to it, by audience; `max_seconds` the longest life of any token
-    that it gets; `customers` whom it may act for, None for all who allow it; `max_transfer_minor` the largest
-    transfer that it may ask for, in minor units, None for no limit of its own.
+    that it gets; `customers` and `groups` whom it may act for: who is named, or is in a group that is, and
+    None in both for all who allow it. `max_transfer_minor` is the largest transfer that it may ask for, in
+    minor units, None for no limit of its own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -123,6 +129,7 @@ class AgentDetails(BaseModel):
     scopes: Scopes
     max_seconds: Seconds = MAX_SECONDS
     customers: CustomerList | None = None
+    groups: GroupList | None = None
     max_transfer_minor: MinorUnits | None = None
 
     @model_validator(mode="after")

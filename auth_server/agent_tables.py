@@ -13,7 +13,8 @@ class RegisteredAgent(Base):
     """An agent: an identity of its own, apart from customers and from ordinary clients.
 
     `owner` is what customers read, `owner_sub` the member of staff who answers for it. `jwks` are uploaded
-    public keys; an agent has either these or a `jwks_uri`. `customers` of None means all.
+    public keys; an agent has either these or a `jwks_uri`. `customers` and `groups` say whom it may act for:
+    whoever is named by one of them; None in both means all.
     """
 
     __tablename__ = "agent"
@@ -31,6 +32,7 @@ class RegisteredAgent(Base):
     """AGENT_JWKS_URI as the last start found it, for the agent that comes from the settings."""
     owner_sub: Mapped[str | None] = mapped_column(index=True)
     max_transfer_minor: Mapped[int | None] = mapped_column(BigInteger)
+    groups: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class AgentChange(Base):

@@ -35,8 +35,9 @@ def given_details(arguments: argparse.Namespace) -> dict[str, Any]:
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     if arguments.scope:
         given["scopes"] = merged(arguments.scope)
-    if arguments.customer:
-        given["customers"] = sorted(set(arguments.customer))
+    if arguments.customer or arguments.group:  # together they say whom it may act for
+        given["customers"] = sorted(set(arguments.customer or ())) or None
+        given["groups"] = sorted(set(arguments.group or ())) or None
     return given
 
 
@@ -52,7 +53,7 @@ def changes(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what `edit` is to change; keys of one kind take the place of the other.
 
     Raises:
-        RegistryError: nothing.
+        RegistryError: nothing, or two things that do not go together.
     """
     given = given_details(arguments)
     if "jwks" in given:
@@ -60,7 +61,9 @@ def changes(arguments: argparse.Namespace) -> dict[str, Any]:
     elif "jwks_uri" in given:
         given["jwks"] = []
     if arguments.any_customer:
-        given["customers"] = None
+        if arguments.group:
+            raise RegistryError("--any-customer and --group: say one of them")
+        given["customers"] = given["groups"] = None
     if arguments.any_amount:
         given["max_transfer_minor"] = None
     if not given:

@@ -81,14 +81,21 @@ def _add_details(parser: argparse.ArgumentParser, *, is_new: bool) -> None:
         "--max-transfer-minor",
         type=int,
         metavar="N",
-        help="the largest transfer meant for it, in minor units; recorded, not enforced yet",
+        help="the largest transfer that it may ask for, in minor units; no limit of its own if not said",
     )
     whom = parser.add_mutually_exclusive_group()
     whom.add_argument(
         "--customer",
         action="append",
         metavar="SUB",
-        help="may act for this customer; may be repeated; else for all",
+        help="may act for this customer; may be repeated, and go with --group; for all customers if neither "
+        "is said",
+    )
+    parser.add_argument(
+        "--group",
+        action="append",
+        metavar="NAME",
+        help="may act for the customers in this group (see customers groups); may be repeated",
     )
     if not is_new:
         whom.add_argument("--any-customer", action="store_true", help="may act for all customers again")

@@ -38,7 +38,7 @@ def agent_as_table(agent: RegisteredAgent, history: Sequence[AgentChange]) -> st
         *(("scope", f"{audience}: {' '.join(scopes)}") for audience, scopes in agent.scopes.items()),
         ("max life", f"{agent.max_seconds} s"),
         ("max transfer", _max_transfer(agent)),
-        ("customers", "all who allow it" if agent.customers is None else ", ".join(agent.customers)),
+        ("may act for", _whom(agent)),
     ]
     entries = [(_time(one), one.action, one.who, _changes(one), one.why) for one in history]
     return table(fields) + "\n\n" + table([("TIME", "CHANGE", "BY", "WHAT", "WHY"), *entries])
@@ -57,6 +57,7 @@ def _agent(agent: RegisteredAgent) -> dict[str, Any]:
         "scopes": agent.scopes,
         "max_seconds": agent.max_seconds,
         "customers": agent.customers,
+        "groups": agent.groups,
         "max_transfer_minor": agent.max_transfer_minor,
     }
 
@@ -69,6 +70,11 @@ def _entry(entry: AgentChange) -> dict[str, Any]:
         "why": entry.why,
         "changes": entry.changes,
     }
+
+
+def _whom(agent: RegisteredAgent) -> str:
+    named = [*(agent.customers or ()), *(f"the group {name}" for name in agent.groups or ())]
+    return ", ".join(named) or "all customers who allow it"
 
 
 def _max_transfer(agent: RegisteredAgent) -> str:

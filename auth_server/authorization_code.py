@@ -17,7 +17,7 @@ from auth_server.authorization_server import AuthorizationServer
 from auth_server.clients import Client
 from auth_server.customer_tokens import CustomerTokenGrant
 from auth_server.ended_tokens import revoke_family
-from auth_server.oauth_errors import InvalidTarget
+from auth_server.oauth_errors import InvalidAuthorizationDetails, InvalidTarget
 from auth_server.oauth_request import ServerRequest
 from auth_server.people import Person, role_claim
 from auth_server.registered_agents import agents_named
@@ -108,12 +108,15 @@ class AuthorizationRequestRules:
 
         Raises:
             RequestNotSupportedError: a request object is sent (OpenID Connect Core §3.1.2.6).
+            InvalidAuthorizationDetails: `authorization_details` are asked for.
             InvalidRequestError: `response_mode`, `max_age` or `nonce` cannot be met.
             InvalidTarget: the client may not ask for a resource (RFC 8707 §2.1).
         """
         request, data = grant.request, grant.request.payload.data
         if {"request", "request_uri"} & data.keys():
             raise RequestNotSupportedError("request objects are not supported")
+        if "authorization_details" in data:
+            raise InvalidAuthorizationDetails
         if data.get("response_mode", "query") != "query":
             raise InvalidRequestError("response_mode can only be query")
         if not _SECONDS.match(data.get("max_age", "0")):

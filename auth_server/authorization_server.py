@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from auth_server.audit import record, transaction
 from auth_server.clients import Agent, Client, Receiver
-from auth_server.oauth_errors import InvalidClient
+from auth_server.oauth_errors import InvalidAuthorizationDetails, InvalidClient
 from auth_server.oauth_request import ServerRequest
 from auth_server.private_key_jwt import PrivateKeyJwt
 from auth_server.registered_agents import find_agent, hold_active, known_names
@@ -161,6 +161,8 @@ class AuthorizationServer(AuthlibServer):
         try:
             grant = self.get_token_grant(request)
             grant.validate_token_request()
+            if "authorization_details" in request.form:
+                raise InvalidAuthorizationDetails
             response = self.handle_response(*grant.create_token_response())
         except OAuth2Error as error:
             if isinstance(error, UnsupportedGrantTypeError):

@@ -12,7 +12,12 @@ from auth_server.audit import record
 from auth_server.authorization_code import AuthorizationCodeGrant
 from auth_server.authorization_server import ServerResponse, reason
 from auth_server.browser_session import current_session
-from auth_server.consent_page import agent_to_consent_to, consent_page
+from auth_server.consent_page import (
+    agent_for_others,
+    agent_to_consent_to,
+    consent_page,
+    not_for_you_page,
+)
 from auth_server.context import Context, Form, InContext
 from auth_server.documented import AUTHORIZATION_FORM, AUTHORIZATION_REQUEST, PAGE
 from auth_server.oauth_request import Parameters, ServerRequest, parse_parameters, query_string
@@ -48,13 +53,15 @@ def _answer(context: Context, request: Request, parameters: Parameters) -> Respo
         query = urlencode(parameters)
         if missing == "sign-on" or session is None:
             return sign_on_page(context, request, query, grant.redirect_uri)
+        if missing == "another agent":
+            return not_for_you_page(context, request, oauth_request, session, query)
         if missing == "consent":
             return consent_page(context, request, oauth_request, session, query)
         return finish(context, oauth_request, grant, session)
 
 
 def _missing(request: ServerRequest, session: SignOnSession | None) -> str | None:
-    """Say what must be asked of the customer first; raise when the request forbids to ask."""
+    """Say what must be asked of the customer first, or told; raise when the request forbids to ask."""
     prompts = _prompts(request)
     if session is None or must_sign_on_again(request, session):
         if "none" in prompts:
@@ -64,6 +71,8 @@ def _missing(request: ServerRequest, session: SignOnSession | None) -> str | Non
         if "none" in prompts:
             raise ConsentRequiredError
         return "consent"
+    if "none" not in prompts and agent_for_others(request, session.sub):
+        return "another agent"
     return None
 
 

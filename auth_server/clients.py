@@ -1,6 +1,6 @@
 """Clients (RFC 7591 §2 names their metadata): the banking app, and agents as the registry has them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -77,12 +77,15 @@ class Client(ClientMixin):
 class Agent(Client):
     """A client that acts for customers, as the registry has it now.
 
-    `max_life` is the longest life of any token that it gets; `customers` whom it may act for, None for all.
+    `max_life` is the longest life of any token that it gets; `customers` and `groups` whom it may act for,
+    None in both for all; `max_transfer_minor` the largest transfer that it may ask for, None for no limit.
     """
 
     state: str
     max_life: timedelta
     customers: frozenset[str] | None
+    groups: frozenset[str] | None
+    max_transfer_minor: int | None
 
     @property
     def is_active(self) -> bool:
@@ -94,9 +97,15 @@ class Agent(Client):
         """Return the audiences at which the agent may act for a customer, and with which scope at most."""
         return self.resources
 
-    def may_serve(self, sub: str) -> bool:
-        """Tell whether the agent is there for this customer, who still has to allow it."""
-        return self.is_active and (self.customers is None or sub in self.customers)
+    def may_serve(self, sub: str, groups: Collection[str] | None) -> bool:
+        """Tell whether the agent is there for this customer, in these groups, who still has to allow it."""
+        return self.is_active and self.is_for(sub, groups)
+
+    def is_for(self, sub: str, groups: Collection[str] | None) -> bool:
+        """Tell whether the agent is meant for this customer, in these groups, whatever its state."""
+        if self.customers is None and self.groups is None:
+            return True
+        return sub in (self.customers or ()) or not (self.groups or frozenset()).isdisjoint(groups or ())
 
 
 @dataclass(frozen=True, kw_only=True)

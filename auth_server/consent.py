@@ -10,7 +10,14 @@ from auth_server.audit import record
 from auth_server.authorization_code import AuthorizationCodeGrant
 from auth_server.authorize import finish, must_sign_on_again, refuse
 from auth_server.browser_session import current_session
-from auth_server.consent_page import asked_scope, consent_page, requested_agent
+from auth_server.clients import Agent
+from auth_server.consent_page import (
+    agent_for_others,
+    asked_scope,
+    consent_page,
+    not_for_you_page,
+    requested_agent,
+)
 from auth_server.context import Context, Form, InContext
 from auth_server.csrf import ForeignForm
 from auth_server.delegation_grants import give_grant
@@ -46,7 +53,12 @@ def consent(request: Request, form: Form, context: InContext) -> Response:
             grant = context.server.get_consent_grant(oauth_request, session)
             if must_sign_on_again(oauth_request, session):
                 return RedirectResponse(f"/authorize?{query}", 303)
-            if not _keep_decision(context, oauth_request, session, fields):
+            outside = agent_for_others(oauth_request, session.sub)
+            if outside:
+                _record_outside(oauth_request, session, outside)
+                if fields.get("decision") == "allow":  # the customer was asked before the agent was limited
+                    return not_for_you_page(context, request, oauth_request, session, query, 403)
+            elif not _keep_decision(context, oauth_request, session, fields):
                 message = "Tick what the assistant may do, or go on without it."
                 return consent_page(context, request, oauth_request, session, query, 400, message)
         except OAuth2Error as error:
@@ -82,3 +94,18 @@ def _keep_decision(
         time=request.now,
     )
     return True
+
+
+def _record_outside(request: ServerRequest, session: SignOnSession, agent: Agent) -> None:
+    record(
+        request.db,
+        1,
+        "deny",
+        "the agent may not act for this customer",
+        "grant.give",
+        sub=session.sub,
+        act=(agent.client_id,),
+        client_id=request.known_client.client_id,
+        scope=str(asked_scope(request, agent)),
+        time=request.now,
+    )

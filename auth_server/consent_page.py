@@ -1,5 +1,6 @@
 """The consent page: which agent, whose, may do what, until when. The customer may allow less than asked."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from fastapi import Request, Response
@@ -19,19 +20,33 @@ from delegation.scope import Scope
 def requested_agent(request: ServerRequest, sub: str) -> Agent | None:
     """Return the agent that the request wants to be allowed to act for this customer, if any.
 
-    One that is not active, or not there for this customer, is passed over: the sign-on goes on without it.
-    For staff none is there.
+    One that is not active is passed over: the sign-on goes on without it. So is one that is not there for
+    this customer, who is told (`agent_for_others`). For staff none is there.
 
     Raises:
         InvalidTarget: there are several; a customer decides on one at a time.
     """
-    if request.db.get(Customer, sub) is None:
-        return None
-    named = agents_named(request.db, request.all("resource"))
-    agents = [agent for agent in named.values() if agent.may_serve(sub)]
+    agents = [agent for agent, serves in _active_agents(request, sub) if serves]
     if len(agents) > 1:
         raise InvalidTarget("ask for one agent at a time")
     return agents[0] if agents and asked_scope(request, agents[0]) else None
+
+
+def agent_for_others(request: ServerRequest, sub: str) -> Agent | None:
+    """Return the agent that is asked for and acts for other customers only; None if another is there."""
+    if requested_agent(request, sub) is not None:
+        return None
+    others = [agent for agent, serves in _active_agents(request, sub) if not serves]
+    return next((agent for agent in others if asked_scope(request, agent)), None)
+
+
+def _active_agents(request: ServerRequest, sub: str) -> Iterator[tuple[Agent, bool]]:
+    """Yield the active agents that are asked for, each with whether it is there for this customer."""
+    customer = request.db.get(Customer, sub)
+    if customer is not None:
+        for agent in agents_named(request.db, request.all("resource")).values():
+            if agent.is_active:
+                yield agent, agent.may_serve(sub, customer.groups)
 
 
 def asked_scope(request: ServerRequest, agent: Agent) -> Scope:
@@ -76,6 +91,36 @@ def consent_page(
         customer=session.sub,
         sid=session.sid,
         permissions=[(name, text, name in ticked) for name, text in DESCRIPTIONS.items() if name in asked],
+        limits=_limits(agent),
         has_grant=grant is not None,
         until=oauth_request.now + timedelta(days=context.settings.grant_days),
     )
+
+
+def not_for_you_page(
+    context: Context,
+    request: Request,
+    oauth_request: ServerRequest,
+    session: SignOnSession,
+    query: str,
+    status: int = 200,
+) -> Response:
+    """Tell the customer that the agent acts for others only. Its form goes on without it."""
+    return page(
+        context,
+        request,
+        "not_for_you.html",
+        status,
+        oauth_request.payload.redirect_uri,
+        action=f"/consent?{query}",
+        agent=agent_for_others(oauth_request, session.sub),
+        app=oauth_request.client,
+        customer=session.sub,
+        sid=session.sid,
+    )
+
+
+def _limits(agent: Agent) -> dict[str, str]:
+    """Return the agent's own limit of what a scope permits, in the words of the page."""
+    most = agent.max_transfer_minor
+    return {} if most is None else dict.fromkeys(TRANSFER, f"{most / 100:,.2f} in the account's currency")

@@ -80,7 +80,7 @@ class CustomerTokenGrant(BaseGrant):
         most = Scope.parse(origin.scope) & permitted(person)
         most = most & (client.may_allow if agent else client.resources[resource])
         if agent:
-            most = most & self._granted_to(agent, origin.sub)
+            most = most & self._granted_to(agent, person)
         requested = self.request.payload.scope
         scope = most & Scope.parse(requested) if requested else most
         if not scope:
@@ -102,14 +102,14 @@ class CustomerTokenGrant(BaseGrant):
             raise InvalidGrantError("nobody may sign on under this name now")
         return person
 
-    def _granted_to(self, agent: Agent, sub: str) -> Scope:
-        if not agent.may_serve(sub):
+    def _granted_to(self, agent: Agent, person: Person) -> Scope:
+        if isinstance(person, Staff) or not agent.may_serve(person.sub, person.groups):
             raise InvalidTarget(
                 "this agent may not act for this customer now"
                 if agent.is_active
                 else "this agent is not active now; the customer can do nothing about it"
             )
-        grant = grant_in_force(self.request.db, sub, agent.client_id, self.request.now)
+        grant = grant_in_force(self.request.db, person.sub, agent.client_id, self.request.now)
         if grant is None:
             raise InvalidTarget("the customer has not allowed this agent to act; ask for consent")
         return Scope.parse(grant.scope) & agent.most_scope

@@ -12,6 +12,8 @@ from typing import Final
 from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError
 
 from auth_server.oauth_errors import InvalidTarget
+from auth_server.scopes import TRANSFER
+from delegation.authorization_details import AccountTransfer
 from delegation.scope import Scope
 from delegation.token import MAX_ACTOR_DEPTH, AccessToken, Actor, DelegationToken
 
@@ -24,7 +26,8 @@ class ExchangeRequest:
 
     `delegable` is what may be delegated to the agent at most, by audience; `max_life` how long its tokens
     live at most; `serves` whether it is there for this customer, who is not disabled; `granted` what the
-    customer allows it now, None if nothing, and `granted_until` when that ends.
+    customer allows it now, None if nothing, and `granted_until` when that ends; `max_transfer_minor` is the
+    largest transfer that the agent may ask for, None for no limit of its own.
     """
 
     agent: str
@@ -38,6 +41,7 @@ class ExchangeRequest:
     requested: Scope
     serves: bool
     max_life: timedelta
+    max_transfer_minor: int | None
 
 
 def check_actor_token(request: ExchangeRequest) -> None:
@@ -107,3 +111,18 @@ def delegation_expiry(request: ExchangeRequest, now: datetime) -> datetime:
     life = min(request.max_life, DELEGATION_TOKEN_LIFE)
     ends = (request.subject.expires_at, request.actor.expires_at, request.granted_until)
     return min(*ends, now + life)
+
+
+def transfer_limit(request: ExchangeRequest, scope: Scope) -> AccountTransfer | None:
+    """Return the limit of a delegation token with this scope (RFC 9396 §9.1), None if it has none.
+
+    Of the agent's and the subject token's the smaller: a further exchange never regains or raises it. A
+    token that moves no money needs none, and nothing that comes of it moves any.
+    """
+    if not scope & TRANSFER:
+        return None
+    prior = request.subject.account_transfer
+    limits = [prior.max_amount_minor] if prior else []
+    if request.max_transfer_minor is not None:
+        limits.append(request.max_transfer_minor)
+    return AccountTransfer(min(limits)) if limits else None

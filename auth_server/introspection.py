@@ -1,4 +1,7 @@
-"""Token introspection (RFC 7662), which shows `act` and `may_act` (RFC 8693 §4.1, §4.4)."""
+"""Token introspection (RFC 7662), which shows `act`, `may_act` and `authorization_details`.
+
+RFC 8693 §4.1 and §4.4, RFC 9396 §9.2.
+"""
 
 from typing import Any
 
@@ -66,4 +69,6 @@ def active(token: AccessToken) -> dict[str, Any]:
         body["act"] = token.act.as_claim()
     if token.may_act:
         body["may_act"] = {"sub": token.may_act}
+    if token.account_transfer:
+        body["authorization_details"] = token.account_transfer.as_claim()
     return body

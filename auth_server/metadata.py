@@ -6,6 +6,7 @@ from typing import Any
 from auth_server.clients import AGENT_GRANTS, Client
 from auth_server.scopes import SUPPORTED
 from auth_server.settings import Settings
+from delegation.authorization_details import AccountTransfer
 from delegation.signing_key import ALGORITHM
 
 
@@ -32,6 +33,7 @@ def metadata(settings: Settings, clients: Mapping[str, Client]) -> dict[str, Any
         "grant_management_endpoint": f"{issuer}/grants",
         "grant_management_actions_supported": ["query", "revoke"],
         "scopes_supported": sorted(SUPPORTED),
+        "authorization_details_types_supported": [AccountTransfer.TYPE],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": sorted(AGENT_GRANTS.union(*(one.grant_types for one in clients.values()))),

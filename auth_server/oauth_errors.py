@@ -11,6 +11,13 @@ class InvalidTarget(OAuth2Error):
     error: ClassVar[str] = "invalid_target"
 
 
+class InvalidAuthorizationDetails(OAuth2Error):
+    """A client asks for `authorization_details` (RFC 9396 §5): here the registry sets them, nobody else."""
+
+    error: ClassVar[str] = "invalid_authorization_details"
+    description = "leave authorization_details out: the agent registry sets them"
+
+
 class InvalidClient(OAuth2Error):
     """Client authentication failed (RFC 6749 §5.2). Authlib's class would offer Basic, which nobody has."""
 

@@ -18,7 +18,7 @@ from auth_server.oauth_request import form_parameters, is_form
 from auth_server.people import enabled_person, role_claim
 from auth_server.registered_agents import find_agent
 from auth_server.scopes import DESCRIPTIONS
-from auth_server.tables import RECORD, DelegationGrant
+from auth_server.tables import RECORD, Customer, DelegationGrant
 from delegation.bearer import BearerError, InsufficientScope, InvalidRequest, InvalidToken, bearer_token
 from delegation.own_records import MOST_OWN_RECORDS, newest_records_of
 from delegation.problem import Problem
@@ -173,7 +173,7 @@ def _record(
 
 
 def _shown(db: Session, grant: DelegationGrant) -> dict[str, Any]:
-    agent = find_agent(db, grant.agent)
+    agent, customer = find_agent(db, grant.agent), db.get(Customer, grant.sub)
     scope = Scope.parse(grant.scope)
     return {
         "grant_id": grant.grant_id,
@@ -182,6 +182,8 @@ def _shown(db: Session, grant: DelegationGrant) -> dict[str, Any]:
             "name": agent.name if agent else grant.agent,
             "owner": agent.owner if agent else "",
             "state": agent.state if agent else "retired",
+            "is_for_you": bool(agent and customer and agent.is_for(customer.sub, customer.groups)),
+            "max_transfer_minor": agent.max_transfer_minor if agent else None,
         },
         "scope": [{"name": n, "description": text} for n, text in DESCRIPTIONS.items() if n in scope],
         "created_at": grant.created_at.isoformat(),

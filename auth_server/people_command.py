@@ -14,6 +14,7 @@ from auth_server.agent_details import RegistryError
 from auth_server.agent_history import By, by
 from auth_server.agents_shown import table
 from auth_server.command_run import run
+from auth_server.customer_groups import set_groups
 from auth_server.disabling import disable_customer, disable_staff, enable_customer, enable_staff
 from auth_server.passwords import Passwords
 from auth_server.people import Person
@@ -62,6 +63,8 @@ def _staff(arguments: argparse.Namespace, db: Session, password_hash: str) -> Se
 def _customers(arguments: argparse.Namespace, db: Session) -> Sequence[Person]:
     if arguments.action == "list":
         return db.scalars(select(Customer).order_by(Customer.sub)).all()
+    if arguments.action == "groups":
+        return [set_groups(db, arguments.sub, arguments.group or [], _by(arguments))]
     change = disable_customer if arguments.action == "disable" else enable_customer
     return [change(db, arguments.sub, _by(arguments))]
 
@@ -82,5 +85,9 @@ def _as_table(rows: Sequence[dict[str, Any]]) -> str:
     if not rows:
         return "nobody"
     heads = [name for name in rows[0] if name != "disabled_at"]
-    lines = [[*(row[name] for name in heads), row["disabled_at"] or "no"] for row in rows]
+    lines = [[*(_cell(row[name]) for name in heads), row["disabled_at"] or "no"] for row in rows]
     return table([[name.upper() for name in heads] + ["DISABLED"], *lines])
+
+
+def _cell(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else ", ".join(value) or "-"

@@ -42,10 +42,16 @@ def add_staff_parser(commands: Any) -> None:
 def add_customers_parser(commands: Any) -> None:
     """Add `customers` and its own commands to the command line."""
     customers = commands.add_parser(
-        "customers", help="the customers: list, disable, enable", description=_RUNS
+        "customers", help="the customers: list, groups, disable, enable", description=_RUNS
     )
     every = customers.add_subparsers(dest="action", required=True, metavar="COMMAND")
     add_command(every, "list", "list every customer")
+    what = "put a customer into the groups named and no others; agents may be limited to groups"
+    groups = _on_one(every, "groups", what)
+    which = groups.add_mutually_exclusive_group(required=True)
+    which.add_argument("--group", action="append", metavar="NAME", help="one of them; may be repeated")
+    which.add_argument("--no-group", action="store_true", help="into none")
+    add_who(groups, reason_needed=False)
     _add_disable_and_enable(every, "customer")
 
 

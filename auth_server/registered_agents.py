@@ -60,4 +60,6 @@ def _agent(row: RegisteredAgent) -> Agent:
         state=row.state,
         max_life=timedelta(seconds=row.max_seconds),
         customers=None if row.customers is None else frozenset(row.customers),
+        groups=None if row.groups is None else frozenset(row.groups),
+        max_transfer_minor=row.max_transfer_minor,
     )

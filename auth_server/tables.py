@@ -36,13 +36,17 @@ def hashed(secret: str) -> str:
 
 
 class Customer(Base):
-    """A person with accounts, who can sign on unless disabled; `password_hash` is argon2id."""
+    """A person with accounts, who can sign on unless disabled; `password_hash` is argon2id.
+
+    `groups` are those that the customer is in, None for none: agents may be limited to them.
+    """
 
     __tablename__ = "customer"
     sub: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     password_hash: Mapped[str]
     disabled_at: Mapped[datetime | None]
+    groups: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class Staff(Base):

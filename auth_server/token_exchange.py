@@ -15,6 +15,7 @@ from auth_server.delegation_rules import (
     current_actor,
     delegated_scope,
     delegation_expiry,
+    transfer_limit,
 )
 from auth_server.oauth_errors import InvalidTarget
 from auth_server.oauth_request import ServerRequest
@@ -64,8 +65,9 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
             subject=subject,
             actor=actor,
             delegable=agent.delegable,
-            serves=customer is not None and agent.may_serve(subject.subject),
+            serves=customer is not None and agent.may_serve(customer.sub, customer.groups),
             max_life=agent.max_life,
+            max_transfer_minor=agent.max_transfer_minor,
             granted=Scope.parse(self.grant.scope) if self.grant else None,
             granted_until=self.grant.expires_at if self.grant else self.request.now,
             target=target(self.request.all("resource"), self.request.all("audience")),
@@ -77,25 +79,29 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
         exchange, request = self.exchange, self.request
         check_actor_token(exchange)
         check_subject_token(exchange)
+        scope = delegated_scope(exchange)
         content = TokenContent(
             sub=exchange.subject.subject,
             client_id=exchange.agent,
             audience=exchange.target,
             act=current_actor(exchange),
-            scope=delegated_scope(exchange),
+            scope=scope,
+            account_transfer=transfer_limit(exchange, scope),
             expires_at=delegation_expiry(exchange, request.now),
             parent_jti=exchange.subject.jti,
         )
         encoded, request.principal = self.server.tokens.issue(request.db, content, request.now)
         if self.grant:
             self.grant.last_used_at, self.grant.last_used_scope = request.now, str(content.scope)
-        body = {
+        body: dict[str, Any] = {
             "access_token": encoded,
             "issued_token_type": ACCESS_TOKEN_TYPE,
             "token_type": "Bearer",
             "expires_in": int((request.principal.expires_at - request.now).total_seconds()),
             "scope": str(content.scope),
         }
+        if content.account_transfer:  # RFC 9396 §7
+            body["authorization_details"] = content.account_transfer.as_claim()
         return 200, body, self.TOKEN_RESPONSE_HEADER
 
     def _hold(self, *tokens: AccessToken) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from auth_server.signing_keys import SigningKeys
 from auth_server.tables import IssuedToken
+from delegation.authorization_details import AccountTransfer
 from delegation.bearer import InvalidToken
 from delegation.scope import Scope
 from delegation.signing_key import ALGORITHM
@@ -35,6 +36,7 @@ class TokenContent:
     expires_at: datetime
     act: Actor | None = None
     may_act: str | None = None
+    account_transfer: AccountTransfer | None = None
     sid: str | None = None
     family: str | None = None
     parent_jti: str | None = None
@@ -63,6 +65,8 @@ class TokenIssuer:
             claims["act"] = content.act.as_claim()
         if content.may_act:
             claims["may_act"] = {"sub": content.may_act}
+        if content.account_transfer:
+            claims["authorization_details"] = content.account_transfer.as_claim()
         token = access_token(claims, self.issuer, content.audience, now)
         db.add(
             IssuedToken(

@@ -25,8 +25,9 @@ _MAX_PAGES: Final = 10
 
 
 class AgentSummary(Document):
-    """What is registered of an agent. `scopes` are by audience; `customers` of None means all.
+    """What is registered of an agent. `scopes` are by audience.
 
+    `customers` and `groups` are whom it may act for; None in both means all who allow it.
     `max_seconds` is the longest life of its tokens; `max_transfer_minor` is in minor currency units.
     """
 
@@ -41,6 +42,7 @@ class AgentSummary(Document):
     scopes: Mapping[str, tuple[str, ...]]
     max_seconds: int
     customers: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
     max_transfer_minor: int | None = None
 
 

@@ -20,7 +20,10 @@ class Faults(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentForm:
-    """The fields as typed. `largest_transfer` is in major currency units; `customers` is one to a line."""
+    """The fields as typed. `largest_transfer` is in major currency units.
+
+    `customers` and `groups` are one to a line.
+    """
 
     agent_id: str
     name: str
@@ -34,6 +37,7 @@ class AgentForm:
     max_seconds: int
     largest_transfer: str
     customers: str
+    groups: str
     draft: bool
     reason: str
 
@@ -64,7 +68,8 @@ class AgentForm:
             "owner_sub": self.owner_sub.strip(),
             "jwks_uri": self.jwks_uri.strip(),
             "jwks": keys,
-            "customers": [line.strip() for line in self.customers.splitlines() if line.strip()],
+            "customers": _lines(self.customers),
+            "groups": _lines(self.groups),
             "max_transfer_minor": largest,
         }
         return {
@@ -77,6 +82,10 @@ class AgentForm:
             "draft": self.draft,
             "reason": " ".join(self.reason.split()),
         } | {name: value for name, value in optional.items() if value}
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _keys(text: str, faults: list[str]) -> list[Any]:

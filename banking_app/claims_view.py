@@ -1,5 +1,6 @@
 """A token's claims, decoded and explained line by line."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ _NOTES: Final = {
     "may_act": "the assistant that you allowed to act",
     "aud": "the only place where it is good",
     "scope": "all that it allows",
+    "authorization_details": "what it limits further: the largest transfer, in minor units",
     "exp": "how long it lives",
     "iss": "who issued it",
     "client_id": "the client that asked for it",
@@ -18,7 +20,7 @@ _NOTES: Final = {
     "auth_time": "when you gave your password",
 }
 _ACTOR_NOTE: Final = "the assistant itself: who asks"
-_POINTED_OUT: Final = ("sub", "act", "may_act", "aud", "scope", "exp")
+_POINTED_OUT: Final = ("sub", "act", "may_act", "aud", "scope", "authorization_details", "exp")
 _TIMES: Final = frozenset({"iat", "exp", "nbf", "auth_time"})
 
 
@@ -75,6 +77,8 @@ def _as_text(name: str, value: Any) -> str:  # noqa: ANN401 - any JSON value
         return datetime.fromtimestamp(value, UTC).strftime("%H:%M:%S UTC")
     if name in {"act", "may_act"} and isinstance(value, Mapping):
         return _chain(value)
+    if name == "authorization_details":
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list):
         return " ".join(str(item) for item in value)
     return str(value)

@@ -9,12 +9,18 @@ from banking_app.service_http import Document, Service
 
 
 class Agent(Document):
-    """Who may act. `state` is the bank's own: `active`, `suspended`, `retired`, `draft`."""
+    """Who may act. `state` is the bank's own: `active`, `suspended`, `retired`, `draft`.
+
+    `max_transfer_minor` is the largest transfer that it may ask for, in minor units; None for no limit.
+    `is_for_you` is false where the bank lets it act for other customers only.
+    """
 
     id: str
     name: str
     owner: str | None = None
     state: str | None = None
+    max_transfer_minor: int | None = None
+    is_for_you: bool = True
 
     @property
     def is_stopped(self) -> bool:

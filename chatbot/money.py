@@ -18,8 +18,14 @@ class Money(BaseModel):
     @model_serializer
     def as_decimal(self) -> dict[str, str]:
         """Return the amount in major units: models add cents to euros if they are given cents."""
-        digits = _MINOR_DIGITS.get(self.currency, 2)
-        return {"amount": str(Decimal(self.amount_minor).scaleb(-digits)), "currency": self.currency}
+        return {"amount": str(self._major), "currency": self.currency}
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self._major:,}"
+
+    @property
+    def _major(self) -> Decimal:
+        return Decimal(self.amount_minor).scaleb(-_MINOR_DIGITS.get(self.currency, 2))
 
 
 def minor_units(amount: Decimal, currency: str) -> int:

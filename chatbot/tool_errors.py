@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from chatbot import trainer_hints
 from chatbot.events import Service
+from chatbot.money import Money
 from delegation.oauth_error import OAuthError
 from delegation.scope import Scope
 
@@ -101,10 +102,26 @@ def bank_problem(body: Mapping[str, Any], status: int, purpose: str) -> ToolErro
     kind, detail = body.get("type"), body.get("detail")
     if not isinstance(kind, str) or not isinstance(detail, str):
         return unusable_answer(purpose)
+    if kind.endswith("/transfer-limit-exceeded"):
+        return over_transfer_limit(body.get("limit"))
     details = {name: value for name, value in body.items() if name not in _STANDARD}
     fits = len(json.dumps(details)) <= _MAX_DETAILS
     hint = trainer_hints.resource_denied() if status in _TOKEN_REFUSED else None
     return ToolError(kind.rstrip("/").rsplit("/", 1)[-1], detail, details if fits else None, hint=hint)
+
+
+def over_transfer_limit(limit: object) -> ToolError:
+    """The transfer is for more than the assistant's token allows (RFC 9396); `limit` is the bank's money."""
+    try:
+        most = f" more than {Money.model_validate(limit)} at a time"
+    except ValidationError:
+        most = " so much at a time"
+    return ToolError(
+        "transfer-limit-exceeded",
+        f"The bank does not let the assistant transfer{most}, whatever the customer allows. "
+        "Nothing was transferred. Ask for a smaller amount.",
+        hint=trainer_hints.over_transfer_limit(),
+    )
 
 
 def bank_down(service: Service, lack: str, purpose: str) -> ToolError:

@@ -43,7 +43,8 @@ def not_allowed(error: OAuthError, scope: Scope) -> str:
     """The customer's grant does not cover this scope, or there is none."""
     return (
         f"The authorization server refused the exchange for {scope} ({error.error}): the customer did not "
-        "give this permission, or has withdrawn it. Give it on the Permissions page, then ask again."
+        "give this permission, or has withdrawn it. Give it on the Permissions page, then ask again. If it "
+        "is given there, the agent may be limited to other customers: the console shows it."
     )
 
 
@@ -64,6 +65,15 @@ def resource_denied() -> str:
     return (
         "The account API verifies for itself, and did not take the token that the gateway took. Compare "
         "ISSUER, JWKS_URI and the audience in the settings of the two."
+    )
+
+
+def over_transfer_limit() -> str:
+    """The order is for more than the token's `authorization_details` allow."""
+    return (
+        "The token allows less: see max_amount_minor in its authorization_details at step 4, put there from "
+        "the agent registry. The limit can be changed with “python -m auth_server agents edit … "
+        "--max-transfer-minor …”; it counts from the next exchange."
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeGuard
 
+from delegation.authorization_details import AccountTransfer
 from delegation.scope import Scope
 
 MAX_ACTOR_DEPTH: Final = 4
@@ -64,7 +65,8 @@ class Actor:
 class AccessToken:
     """A verified JWT access token (RFC 9068 §2.2).
 
-    Times are aware UTC. `may_act` is the actor that the subject allows (RFC 8693 §4.4).
+    Times are aware UTC. `may_act` is the actor that the subject allows (RFC 8693 §4.4), `account_transfer`
+    what the token's `authorization_details` limit (RFC 9396 §9.1), None where it has none.
     """
 
     issuer: str
@@ -76,6 +78,7 @@ class AccessToken:
     issued_at: datetime
     expires_at: datetime
     may_act: str | None = None
+    account_transfer: AccountTransfer | None = None
 
     @property
     def actors(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import jwt
 from jwt.exceptions import InvalidTokenError
 
+from delegation.authorization_details import AccountTransfer
 from delegation.bearer import InvalidToken
 from delegation.clock import Clock, utc_now
 from delegation.jwks import RemoteKeySet, UnknownKey
@@ -170,6 +171,7 @@ def access_token(
         "issued_at": issued_at,
         "expires_at": expires_at,
         "may_act": _actor(claims, "may_act", issuer).sub if "may_act" in claims else None,
+        "account_transfer": _account_transfer(claims),
     }
     if "act" not in claims:
         return AccessToken(**values)
@@ -216,3 +218,14 @@ def _actor(claims: Mapping[str, object], name: str, issuer: str) -> Actor:
         return Actor.from_claim(claims[name], issuer)
     except ValueError as error:
         raise InvalidToken(f"The token's {name} is malformed.") from error
+
+
+def _account_transfer(claims: Mapping[str, object]) -> AccountTransfer | None:
+    if "authorization_details" not in claims:
+        return None
+    try:
+        return AccountTransfer.from_claim(claims["authorization_details"])
+    except ValueError as error:
+        raise InvalidToken(
+            "The token's authorization_details are malformed, or of a type that is not known here."
+        ) from error

@@ -73,10 +73,17 @@ def _fields(services: Services, who: Customer) -> AgentForm:
     _help("A shorter life means that what it holds ends sooner by itself.")
     largest = _text(
         "Largest transfer",
-        "The most that it is meant to send at once, like 250.00. Recorded only: no service enforces it yet.",
+        "The most that it may send at once, like 250.00, in the account's currency: its tokens say so, and "
+        "the account API refuses more. Empty: no limit of its own.",
     )
-    customers = _area(
-        "Customers", "Whom it may act for, one sign-on name to a line. Empty: every customer who allows it."
+    _says("Whom it may act for")
+    _help(
+        "Only for the customers named here and those in a group named here, and of them for those who allow "
+        "it. With both fields empty there is no restriction: it may act for every customer who allows it."
+    )
+    customers = _area("Customers", "Sign-on names, one to a line.")
+    groups = _area(
+        "Groups", "Names of groups, one to a line, like pilot. Administrators say which customers are in one."
     )
     _says("When it begins")
     draft = st.checkbox("As a draft: it can do nothing until it is resumed", key="new-draft")
@@ -94,6 +101,7 @@ def _fields(services: Services, who: Customer) -> AgentForm:
         max_seconds=int(max_seconds),
         largest_transfer=largest,
         customers=customers,
+        groups=groups,
         draft=draft,
         reason=reason,
     )

@@ -153,3 +153,4 @@ def test_the_metadata_names_the_address_it_was_found_at_its_issuer_and_its_scope
     assert document["resource"] == "http://localhost:8505"
     assert document["authorization_servers"] == [bank.issuer.issuer]
     assert document["scopes_supported"] == sorted([*OPERATIONS, "audit:read"])
+    assert document["authorization_details_types_supported"] == ["account_transfer"]

@@ -120,6 +120,52 @@ def test_a_key_belongs_to_the_customer_the_client_and_the_actor_that_chose_it(ba
     assert bank.transfer("mine", token=marias, **order).status_code == 201
 
 
+def limited(bank: Bank, most: int) -> str:
+    details = [{"type": "account_transfer", "max_amount_minor": most}]
+    return bank.issuer.delegation_token("account:transfer", authorization_details=details)
+
+
+def test_a_transfer_of_just_the_tokens_limit_is_booked_and_a_cent_more_is_refused_and_recorded(
+    bank: Bank,
+) -> None:
+    token, before = limited(bank, 5_000), bank.ledger.balance("4001-01")
+    answer = bank.transfer("over-limit", token, amount=5_001)
+    assert answer.status_code == 403
+    problem = answer.json()
+    assert problem["type"] == PROBLEMS + "transfer-limit-exceeded"
+    assert problem["limit"] == {"amount_minor": 5_000, "currency": "EUR"}
+    assert "5000 minor units at most" in problem["detail"]
+    assert "Order less, or ask the bank to raise" in problem["detail"]
+    assert bank.ledger.balance("4001-01") == before
+    record = bank.ledger.records()[-1]
+    assert (record.decision, record.operation, record.reason) == (
+        "deny",
+        "account.transfer",
+        problem["detail"],
+    )
+    assert record.decision_id == answer.headers["Record-Id"]
+    assert bank.transfer("at-the-limit", token, amount=5_000).status_code == 201
+    assert bank.ledger.balance("4001-01") == before - 5_000
+
+
+def test_the_limit_is_the_tokens_and_not_the_orders_outcome(bank: Bank) -> None:
+    assert bank.transfer("again-with-more", limited(bank, 10), memo="limited").status_code == 403
+    assert bank.transfer("again-with-more", limited(bank, 100), memo="limited").status_code == 201
+    repeat = bank.transfer("again-with-more", limited(bank, 10), memo="limited")
+    assert repeat.status_code == 201, "whoever repeats an order has to learn that it was booked"
+    assert bank.ledger.booked()["limited"] == 1
+
+
+def test_a_token_whose_limit_is_not_understood_is_no_token(bank: Bank) -> None:
+    before = bank.ledger.balance("4001-01")
+    for details in ([], [{"type": "account_transfer"}], [{"type": "other"}], {"max_amount_minor": 9}):
+        token = bank.issuer.delegation_token("account:transfer", authorization_details=details)
+        answer = bank.transfer("not-understood", token)
+        assert answer.status_code == 401
+        assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+    assert bank.ledger.balance("4001-01") == before
+
+
 def test_a_transfer_without_a_key_is_refused(bank: Bank) -> None:
     token = bank.issuer.delegation_token("account:transfer")
     answer = bank.send("POST", "/transfers", token, json=transfer_order())

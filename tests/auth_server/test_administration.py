@@ -79,7 +79,11 @@ def test_the_administrator_and_the_auditor_see_every_agent(server: AuthServer, o
 def test_what_was_registered_is_shown_with_its_history_and_of_keys_the_kid_alone(owner: StaffMember) -> None:
     key = SigningKey.generate()
     sent = described(
-        jwks=[key.public_jwk], max_seconds=60, customers=["customer@example.com"], max_transfer_minor=5000
+        jwks=[key.public_jwk],
+        max_seconds=60,
+        customers=["customer@example.com"],
+        groups=["pilot"],
+        max_transfer_minor=5000,
     )
     answer = owner.request("POST", "/admin/agents", sent | {"reason": "ticket 7"})
     assert answer.status_code == 201
@@ -374,7 +378,7 @@ def test_customers_are_listed_page_by_page(server: AuthServer, administrator: St
     ]
     assert len({one["sub"] for one in listed}) == len(listed) == total
     assert known <= {one["sub"] for one in listed}
-    assert all(one.keys() == {"sub", "name", "disabled_at"} for one in listed)
+    assert all(one.keys() == {"sub", "name", "groups", "disabled_at"} for one in listed)
 
 
 def test_there_are_no_staff_among_the_customers(server: AuthServer, administrator: StaffMember) -> None:

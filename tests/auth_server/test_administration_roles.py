@@ -82,6 +82,7 @@ ENDPOINTS: dict[str, Callable[[Things], Sent]] = {
     "POST /admin/grants/{grant_id}/withdraw": lambda things: ({"grant_id": things.grant_id()}, BECAUSE),
     "GET /admin/customers": lambda things: ({}, None),
     "POST /admin/customer/disable": lambda things: (things.customer(), BECAUSE),
+    "PUT /admin/customer/groups": lambda things: (things.customer(), {"groups": ["pilot"]}),
     "POST /admin/customer/enable": lambda things: (things.disabled_customer(), BECAUSE),
 }
 
@@ -99,6 +100,7 @@ GET /admin/agent/grants                 | 200           | 200   | 404         | 
 POST /admin/grants/{grant_id}/withdraw  | 204           | 204   | 404         | 403     | 403      | 401
 GET /admin/customers                    | 200           | 403   | 403         | 403     | 403      | 401
 POST /admin/customer/disable            | 200           | 403   | 403         | 403     | 403      | 401
+PUT /admin/customer/groups              | 200           | 403   | 403         | 403     | 403      | 401
 POST /admin/customer/enable             | 200           | 403   | 403         | 403     | 403      | 401
 """
 OTHERS = ("delegation", "subject", "actor", "app", "nobody")

@@ -172,6 +172,8 @@ def test_a_registered_agent_acts_with_the_customers_consent_under_its_registered
         "name": "Card Assistant",
         "owner": "Robin Keller",
         "state": "active",
+        "is_for_you": True,
+        "max_transfer_minor": None,
     }
 
 
@@ -182,7 +184,8 @@ def test_an_agent_acts_for_the_customers_listed_and_no_others(server: AuthServer
     registry("edit", AGENT, "--customer", listed)
     assert refusal(server.exchange(subject_token)) == (400, "invalid_request")
     assert refusal(tokens.refresh(resource=AGENT)) == (400, "invalid_target")
-    assert "code" in sign_on_for(server, AGENT, server.new_customer())[0].parameters
+    page = sign_on(server.browser(), AuthorizationRequest(), server.new_customer())
+    assert "Bank Assistant cannot act for you" in page.text
     assert server.exchange(server.sign_on(listed).token_for(AGENT)).status_code == 200
     registry("edit", AGENT, "--any-customer")
     assert server.exchange(subject_token).status_code == 200

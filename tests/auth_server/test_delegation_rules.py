@@ -16,16 +16,20 @@ from auth_server.delegation_rules import (
     current_actor,
     delegated_scope,
     delegation_expiry,
+    transfer_limit,
 )
+from delegation.authorization_details import AccountTransfer
 from delegation.scope import Scope
 from delegation.token import MAX_ACTOR_DEPTH, AccessToken, Actor, DelegationToken
-from tests.auth_server.servers import ACCOUNT_API, AGENT, ISSUER
+from tests.auth_server.servers import ACCOUNT_API, AGENT, ISSUER, TRANSFER
 from tests.clock import NOON
 
 scopes = st.frozensets(st.sampled_from("abcdef")).map(Scope)
 names = st.sampled_from([AGENT, ISSUER, ACCOUNT_API, "customer@example.com", "banking-app", "other-agent"])
 lives = st.integers(1, 10_000).map(lambda seconds: NOON + timedelta(seconds=seconds))
 actors = st.recursive(names.map(Actor), lambda prior: st.builds(Actor, names, prior), max_leaves=4)
+
+amounts = st.integers(1, 10_000)
 
 
 @st.composite
@@ -40,6 +44,7 @@ def tokens(draw: st.DrawFn) -> AccessToken:
         "issued_at": NOON,
         "expires_at": draw(lives),
         "may_act": draw(st.none() | names),
+        "account_transfer": draw(st.none() | amounts.map(AccountTransfer)),
     }
     if draw(st.booleans()):
         return DelegationToken(**values, act=draw(actors))
@@ -59,6 +64,7 @@ requests = st.builds(
     requested=scopes,
     serves=st.booleans(),
     max_life=st.integers(1, 900).map(lambda seconds: timedelta(seconds=seconds)),
+    max_transfer_minor=st.none() | amounts,
 )
 
 
@@ -111,6 +117,22 @@ def test_the_agent_is_the_current_actor_and_whoever_acted_before_is_kept(request
             current_actor(request)
     else:
         assert current_actor(request).chain == (request.agent, *prior)
+
+
+@given(requests, scopes)
+def test_a_limit_is_never_lost_or_raised_on_the_way_of_a_token_that_moves_money(
+    request: ExchangeRequest, scope: Scope
+) -> None:
+    assert transfer_limit(request, scope) is None
+    limit = transfer_limit(request, Scope({*scope, TRANSFER}))
+    prior = request.subject.account_transfer
+    limits = {request.max_transfer_minor, prior.max_amount_minor if prior else None} - {None}
+    if limits:
+        assert limit is not None
+        assert limit.max_amount_minor in limits
+        assert all(limit.max_amount_minor <= one for one in limits if one)
+    else:
+        assert limit is None
 
 
 @given(requests)

@@ -28,6 +28,8 @@ def test_the_list_says_what_is_allowed_to_whom_and_until_when(server: AuthServer
             "name": "Bank Assistant",
             "owner": "Digital Channels, Example Bank",
             "state": "active",
+            "is_for_you": True,
+            "max_transfer_minor": None,
         },
         "scope": [
             {"name": BALANCE, "description": "See your accounts and their balances"},

@@ -8,7 +8,7 @@ from tests.auth_server.servers import AGENT, AuthServer, running_server
 from tests.clock import SetClock
 from tests.jwks_server import JwksServer
 
-ADDED = {"customer": ["disabled_at"], "agent": ["owner_sub", "max_transfer_minor"]}
+ADDED = {"customer": ["disabled_at", "groups"], "agent": ["owner_sub", "max_transfer_minor", "groups"]}
 
 
 def test_a_database_from_before_there_was_staff_is_brought_up_to_date(
@@ -33,8 +33,9 @@ def test_a_database_from_before_there_was_staff_is_brought_up_to_date(
         assert server.exchange(subject_token).status_code == 200
         administrator = staff_member(server, "administrator")
         shown = administrator.get("/admin/agent", agent_id=AGENT)
-        assert (shown["owner_sub"], shown["max_transfer_minor"]) == (None, None)
+        assert (shown["owner_sub"], shown["max_transfer_minor"], shown["groups"]) == (None, None, None)
         administrator.done("PATCH", "/admin/agent", {"owner_sub": administrator.sub}, agent_id=AGENT)
+        administrator.done("PUT", "/admin/customer/groups", {"groups": ["pilot"]}, sub=customer)
         administrator.done("POST", "/admin/customer/disable", BECAUSE, sub=customer)
         assert server.agent.introspect(subject_token) == {"active": False}
         indexes = inspect(server.context.engine).get_indexes("agent")

@@ -175,3 +175,25 @@ def test_authorization_server_without_grant_management_is_known_as_such(serve_ap
 )
 def test_money_is_written_as_people_write_it(amount_minor: int, currency: str, text: str) -> None:
     assert str(Money(amount_minor=amount_minor, currency=currency)) == text
+
+
+def test_an_agents_largest_transfer_is_said_where_it_may_move_money_and_that_it_is_not_there_for_one(
+    app: BankingApp, issuer_token: str
+) -> None:
+    scope = [
+        {"name": "account:read_balance", "description": "See your accounts"},
+        {"name": "account:transfer", "description": "Move money"},
+    ]
+    agent = {"id": "https://bank-agent.example.com", "name": "Bank Assistant", "max_transfer_minor": 123_450}
+    app.provider.grant_changes = {"scope": scope, "agent": agent}
+    (grant,) = app.services.grants.grants(issuer_token)
+    page = render("grant.html", grant=grant)
+    assert page.count("at a time") == 1
+    assert "Move money, at most 1,234.50 in the account's currency at a time" in page
+    assert "for other customers only" not in page
+    app.provider.grant_changes = {"agent": agent | {"is_for_you": False}}
+    (not_ours,) = app.services.grants.grants(issuer_token)
+    assert "for other customers only: it can do nothing for you now" in render("grant.html", grant=not_ours)
+    app.provider.grant_changes = {"scope": scope}
+    (unlimited,) = app.services.grants.grants(issuer_token)
+    assert "at a time" not in render("grant.html", grant=unlimited)

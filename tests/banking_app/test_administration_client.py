@@ -61,6 +61,7 @@ def typed(**changed: Any) -> AgentForm:
         "max_seconds": 120,
         "largest_transfer": "",
         "customers": "",
+        "groups": "",
         "draft": True,
         "reason": "",
     }
@@ -107,12 +108,33 @@ def test_a_new_agent_is_registered_as_it_was_typed(client: AdministrationClient,
         scopes=[BALANCE, TRANSFER],
         largest_transfer="250.50",
         customers="alex@example.com\n\n maria@example.com ",
+        groups=" pilot\nstaff",
     )
     agent = client.register(administrator, form.as_json())
     assert (agent.agent_id, agent.state, agent.purpose) == (NEW, "draft", "Answers questions about cards")
     assert agent.scopes == {ACCOUNT_API: (BALANCE, TRANSFER)}
     assert (agent.max_transfer_minor, agent.max_seconds) == (25_050, 120)
-    assert agent.customers == ("alex@example.com", "maria@example.com")
+    assert (agent.customers, agent.groups) == (("alex@example.com", "maria@example.com"), ("pilot", "staff"))
+    page = " ".join(render("console_registered.html", agent=agent).split())
+    assert "250.50 <small>in the account's currency" in page
+    assert (
+        "alex@example.com, maria@example.com; and customers in <code>pilot</code> <code>staff</code>" in page
+    )
+
+
+def test_an_agents_page_says_whom_it_may_act_for(client: AdministrationClient, administrator: str) -> None:
+    agent = client.agent(administrator, AGENT)
+
+    def page(**whom: tuple[str, ...]) -> str:
+        return render("console_registered.html", agent=agent.model_copy(update=whom))
+
+    assert "every customer who allows it" in page()
+    only_group, only_customer = page(groups=("pilot",)), page(customers=("alex@example.com",))
+    for limited in (only_group, only_customer):
+        assert "every customer" not in limited
+        assert "; and" not in limited
+    assert "customers in <code>pilot</code>" in only_group
+    assert "<dd>alex@example.com</dd>" in only_customer
 
 
 @pytest.mark.parametrize("as_set", [False, True])

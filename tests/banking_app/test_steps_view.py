@@ -73,6 +73,14 @@ def test_telling_claims_of_the_delegation_token_are_pointed_out_with_its_remaini
     assert {line.name for line in table.others} == {"iss", "client_id", "jti", "iat"}
 
 
+def test_a_limit_of_the_delegation_token_is_pointed_out() -> None:
+    limit = [{"type": "account_transfer", "max_amount_minor": 5000}]
+    (table,) = card(hood(turn(step(4, token=claims(authorization_details=limit)))), 4).tokens
+    [line] = [line for line in table.told if line.name == "authorization_details"]
+    assert line.value == '[{"type": "account_transfer", "max_amount_minor": 5000}]'
+    assert line.note == "what it limits further: the largest transfer, in minor units"
+
+
 def test_nested_actors_are_shown_with_the_current_one_first() -> None:
     acting = {"sub": AGENT, "act": {"sub": "https://planner.example.com"}}
     shown = hood(turn(step(4, token=claims(act=acting))))

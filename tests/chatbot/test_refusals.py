@@ -6,7 +6,7 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from tests.chatbot.asking import records_in
-from tests.chatbot.bank import PROBLEMS
+from tests.chatbot.bank import PROBLEMS, problem
 from tests.chatbot.conftest import OpenWorld, World
 from tests.chatbot.parties import PERMITTED, denied
 
@@ -234,6 +234,30 @@ def test_a_token_that_only_the_account_api_refuses_is_told_to_the_trainer(world:
     assert (step["decision"], step["reason"]) == ("deny", "The token's audience is another.")
     assert "did not take the token that the gateway took" in step["hint"]
     assert "ISSUER, JWKS_URI and the audience" in step["hint"]
+
+
+def test_a_transfer_over_the_assistants_limit_is_told_with_the_limit(world: World) -> None:
+    document = problem(
+        403,
+        "transfer-limit-exceeded",
+        "5000 minor units at most.",
+        limit={"amount_minor": 5000, "currency": "EUR"},
+    )[1]
+    world.ask("Transfer 50.01 euros to Maria Lopez")
+    world.gateway.instead = [JSONResponse(document, 403, PERMITTED)]
+
+    answer = world.ask("yes")
+
+    assert "The bank does not let me transfer more than EUR 50.00 at a time" in answer.text
+    assert "whatever you allow. Nothing was transferred. Ask for a smaller amount." in answer.text
+    step = answer.steps(6)[-1]
+    assert (step["decision"], step["reason"]) == ("deny", "5000 minor units at most.")
+    assert "max_amount_minor in its authorization_details" in step["hint"]
+    assert "--max-transfer-minor" in step["hint"]
+    world.ask("Transfer 50.01 euros to Maria Lopez")
+    del document["limit"]
+    world.gateway.instead = [JSONResponse(document, 403, PERMITTED)]
+    assert "does not let me transfer so much at a time" in world.ask("yes").text
 
 
 def test_the_account_apis_refusal_is_shown_and_told(world: World) -> None:

@@ -94,6 +94,12 @@ NOT_GOOD: dict[str, Callable[[TestIssuer], str]] = {
     "61 two parts": lambda i: "a.b",
     "61 not ASCII": lambda i: "é.é.é",
     "61 too long": lambda i: "a" * 9000,
+    "authorization_details of a type unknown": lambda i: i.delegation_token(
+        SCOPE, authorization_details=[{"type": "payment_initiation"}]
+    ),
+    "authorization_details malformed": lambda i: i.delegation_token(
+        SCOPE, authorization_details=[{"type": "account_transfer", "max_amount_minor": "1"}]
+    ),
     "71 act is text": lambda i: i.delegation_token(SCOPE, act=AGENT),
     "71 act without sub": lambda i: i.delegation_token(SCOPE, act={"client_id": AGENT}),
     "71 act is a list": lambda i: i.delegation_token(SCOPE, act=[{"sub": AGENT}]),

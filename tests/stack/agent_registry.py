@@ -17,6 +17,11 @@ def switch_agent(stack: Stack, transition: str) -> None:
     stack.run_python("auth_server", _COMMAND_LINE, "agents", transition, agent, "--reason", why)
 
 
+def edit_agent(stack: Stack, *changes: str) -> None:
+    """Change what is registered of the stack's agent, likewise; `changes` are options of `agents edit`."""
+    stack.run_python("auth_server", _COMMAND_LINE, "agents", "edit", stack.deployment.agent_id, *changes)
+
+
 def switch_customer(stack: Stack, transition: str, customer: str) -> None:
     """Disable or enable a customer, likewise."""
     why = "the test tries it"
