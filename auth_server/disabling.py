@@ -7,6 +7,7 @@ from auth_server.agent_details import RegistryError
 from auth_server.agent_history import By
 from auth_server.audit import record
 from auth_server.ended_tokens import revoke_person
+from auth_server.lock_order import lock
 from auth_server.people import Person, PersonT
 from auth_server.tables import Customer, SignOnSession, Staff
 from delegation.record import of_token
@@ -85,6 +86,7 @@ def _disable(db: Session, kind: type[Person], sub: str, by: By) -> Person:
         raise RegistryError(f"{sub} is disabled already")
     person.disabled_at = by.at
     # First the sessions: this waits for whoever refreshes at this moment.
+    lock(db, SignOnSession, SignOnSession.sub == sub)
     db.execute(delete(SignOnSession).where(SignOnSession.sub == sub))
     revoke_person(db, sub, by.at)
     note(db, person, "disable", by)
