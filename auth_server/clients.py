@@ -94,9 +94,13 @@ class Agent(Client):
         """Return the audiences at which the agent may act for a customer, and with which scope at most."""
         return self.resources
 
+    def is_for(self, sub: str) -> bool:
+        """Tell whether this customer is among those whom the agent is for, in whichever state it is."""
+        return self.customers is None or sub in self.customers
+
     def may_serve(self, sub: str) -> bool:
-        """Tell whether the agent is there for this customer, who still has to allow it."""
-        return self.is_active and (self.customers is None or sub in self.customers)
+        """Tell whether the agent is there for this customer now, who still has to allow it."""
+        return self.is_active and self.is_for(sub)
 
 
 @dataclass(frozen=True, kw_only=True)

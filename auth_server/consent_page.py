@@ -34,6 +34,25 @@ def requested_agent(request: ServerRequest, sub: str) -> Agent | None:
     return agents[0] if agents and asked_scope(request, agents[0]) else None
 
 
+class AgentStopped(Exception):
+    """The agent that a customer is about to allow something may do nothing now, whatever they allow."""
+
+    def __init__(self, agent: Agent) -> None:
+        super().__init__(agent.state)
+        self.agent = agent
+
+
+def check_not_stopped(request: ServerRequest, sub: str) -> None:
+    """Check that no agent is asked for that is there for this customer but has been stopped, or has not begun.
+
+    Raises:
+        AgentStopped: one is.
+    """
+    for agent in agents_named(request.db, request.all("resource")).values():
+        if agent.is_for(sub) and not agent.is_active:
+            raise AgentStopped(agent)
+
+
 def asked_scope(request: ServerRequest, agent: Agent) -> Scope:
     """Return what the request asks the customer to allow the agent."""
     return request.known_client.may_allow & agent.most_scope & Scope.parse(request.scope)

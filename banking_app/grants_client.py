@@ -48,8 +48,11 @@ class Grant(Document):
         return "; ".join(words.get(name, name) for name in used) or None
 
 
-class _Grants(Document):
+class Grants(Document):
+    """What a customer allows, and the agent that was asked about; an authorization server need not know it."""
+
     grants: list[Grant]
+    agent: Agent | None = None
 
 
 class GrantsClient:
@@ -71,7 +74,12 @@ class GrantsClient:
 
     def grants(self, token: str) -> list[Grant]:
         """Return the customer's grants in force."""
-        return self._service.document(self._service.call("GET", self._endpoint, token), _Grants).grants
+        return self._service.document(self._service.call("GET", self._endpoint, token), Grants).grants
+
+    def grants_and_agent(self, token: str, agent_id: str) -> Grants:
+        """Return the same, and in which state the agent is: allowed or not, it may have been stopped."""
+        answer = self._service.call("GET", self._endpoint, token, {"agent_id": agent_id})
+        return self._service.document(answer, Grants)
 
     def withdraw(self, token: str, grant_id: str) -> None:
         """End a grant at once."""
