@@ -116,8 +116,8 @@ def _stopped_page(
         time=oauth_request.now,
     )
     detail = (
-        f"{agent.name} can do nothing for you now, whatever you allow, so nothing was changed. Your accounts and "
-        "your own access are not affected. Go on without it, and ask again later."
+        f"{agent.name} can do nothing for you now, whatever you allow, so nothing was changed. Your "
+        "accounts and your own access are not affected. Go on without it, and ask again later."
     )
     return error_page(
         context, request, 409, "The bank has stopped this assistant", detail, f"/authorize?{query}", "Go on"

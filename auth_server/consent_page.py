@@ -43,7 +43,7 @@ class AgentStopped(Exception):
 
 
 def check_not_stopped(request: ServerRequest, sub: str) -> None:
-    """Check that no agent is asked for that is there for this customer but has been stopped, or has not begun.
+    """Check that no agent is asked for that is there for this customer but stopped, or not begun yet.
 
     Raises:
         AgentStopped: one is.

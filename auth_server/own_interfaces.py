@@ -112,8 +112,8 @@ def grants(
 ) -> dict[str, Any]:
     """List what the customer allows, to whom, until when.
 
-    With `agent_id`, `agent` says in which state that agent is, so that an app knows whether there is any sense
-    in asking the customer to allow it; null if there is none for this customer.
+    With `agent_id`, `agent` says in which state that agent is, so that an app knows whether it makes
+    sense to ask the customer to allow it; null if there is none for this customer.
     """
     with context.transaction() as db:
         _permit(context, db, "grant.list", token)

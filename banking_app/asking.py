@@ -97,8 +97,8 @@ class Assistant:
     def _stopped(self, session_id: str) -> AssistantStopped | None:
         """Return that the bank has stopped the assistant, if that is why it gets no token.
 
-        Whether the customer allows it something or not, to offer consent would lead nowhere. Unknown where the
-        authorization server does not show grants.
+        Whether the customer allows it something or not, to offer consent would lead nowhere. Unknown where
+        the authorization server does not show grants.
         """
         if not self.grants.offered:
             return None

@@ -60,7 +60,8 @@ class AssistantStopped(Failure):
         what = done.get(state, "not put the assistant into service")
         super().__init__(
             f"The bank has {what}. It can do nothing for you now, whatever you allow, and you need not do "
-            "anything: what you have allowed it is kept, and your accounts and your own access are not affected. "
+            "anything: what you have allowed it is kept, and your accounts and your own access are not "
+            "affected. "
             + ("Use the pages of this app instead." if state == "retired" else "Ask again later."),
             f"The agent is {state} in the authorization server's registry, so it gets no token. To let it go "
             f"on: the staff console, or “python -m auth_server agents resume {agent_id} "

@@ -49,7 +49,7 @@ class Grant(Document):
 
 
 class Grants(Document):
-    """What a customer allows, and the agent that was asked about; an authorization server need not know it."""
+    """What a customer allows, and the agent that was asked about, where the server says so."""
 
     grants: list[Grant]
     agent: Agent | None = None
