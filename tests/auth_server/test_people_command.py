@@ -152,8 +152,8 @@ def test_tables_are_for_people(own_server: AuthServer, on_sqlite: Command) -> No
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        *(("staff", command) for command in ("list", "add", "role", "disable", "enable")),
-        *(("customers", command) for command in ("list", "disable", "enable")),
+        *(("staff", command) for command in ("list", "add", "role", "set-password", "disable", "enable")),
+        *(("customers", command) for command in ("list", "set-password", "disable", "enable")),
     ],
 )
 def test_each_command_explains_itself(own_server: AuthServer, name: str, command: str) -> None:
