@@ -1,7 +1,7 @@
 """Whoever asks for a token while what it depends on is being ended waits, and then gets none.
 
-Issue 4. On PostgreSQL the one who reads without a lock reads what was before, and issues a token that lives. Each
-ending stands still here before it is committed, until the request waits for its row.
+Issue 4. On PostgreSQL the one who reads without a lock reads what was before, and issues a token that lives.
+Each ending stands still here before it is committed, until the request waits for its row.
 """
 
 from collections.abc import Callable
