@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import select
+from sqlalchemy import BigInteger, literal, select
 from sqlalchemy.orm import Session
 
 from auth_server.agent_details import InvalidDetails, Text, faults
@@ -74,7 +74,8 @@ def history_page(
     """Return the newest entries, oldest first, or those before one; and what to go on `before`, if any."""
     entries = select(AgentChange).where(AgentChange.agent_id == agent_id)
     if before is not None:
-        entries = entries.where(AgentChange.id < before)
+        # As wide as what a caller may send, which PostgreSQL would not compare as the integer that an id is.
+        entries = entries.where(AgentChange.id < literal(before, BigInteger))
     found = db.scalars(entries.order_by(AgentChange.id.desc()).limit(limit + 1)).all()
     page = found[:limit]
     return page[::-1], page[-1].id if len(found) > limit else None

@@ -107,7 +107,8 @@ def grants(
     context: InContext,
     token: Annotated[AccessToken, needs("grant_management_query")],
     agent_id: Annotated[
-        str | None, Query(max_length=512, description="an agent whose state is asked for as well")
+        str | None,
+        Query(max_length=512, pattern=r"^[!-~]+$", description="an agent whose state is asked for as well"),
     ] = None,
 ) -> dict[str, Any]:
     """List what the customer allows, to whom, until when.

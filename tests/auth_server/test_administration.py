@@ -310,6 +310,7 @@ def test_a_history_is_shown_page_by_page_and_nobody_elses(
     assert last["earlier"] is None
     whole = owner.get("/admin/agent/history", **agent, limit=24)
     assert whole == {"history": last["history"] + first["history"], "earlier": None}
+    assert owner.get("/admin/agent/history", **agent, limit=24, before=2**63 - 1) == whole
     assert owner.request("GET", "/admin/agent/history", **agent, limit=101).status_code == 422
     other = staff_member(owner.server, "owner")
     assert other.request("GET", "/admin/agent/history", **agent).status_code == 404

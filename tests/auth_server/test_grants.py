@@ -77,6 +77,7 @@ def test_an_agent_that_is_not_there_for_the_customer_is_none(own_server: AuthSer
     by = By(who="a test", why="to see it", at=server.clock())
     with server.context.transaction() as db:
         edit(db, AGENT, {"customers": [server.new_customer()]}, by)
+    assert call(server, "GET", "/grants?agent_id=%00", own).status_code == 422
     for agent_id in (AGENT, "https://nobody.example.com"):
         asked = f"/grants?{urlencode({'agent_id': agent_id})}"
         assert call(server, "GET", asked, own).json()["agent"] is None
