@@ -107,9 +107,8 @@ def test_what_ends_ends_at_every_replica_and_nothing_else_does(replicated: Repli
     assert all(doors.refuse(other) for doors in everywhere)
 
 
-@pytest.mark.parametrize(
-    ("killed", "moment"), [("gateway", 6), ("account_api", 6), ("auth_server", 2), ("auth_server", 8)]
-)
+@pytest.mark.parametrize("moment", [3, 8])
+@pytest.mark.parametrize("killed", ["gateway", "account_api", "auth_server"])
 def test_no_revoked_token_is_taken_again_at_any_replica_after_one_service_is_killed(
     killed: str, moment: int, replicated: Replicated
 ) -> None:

@@ -64,6 +64,7 @@ def test_an_app_learns_of_an_agents_state_before_the_customer_has_allowed_it_any
     back = browser.submit(sign_on(browser, request, customer), "Go on without the assistant")
     own = server.redeem(browser, back, request).token_for(ISSUER)
     who = {"id": AGENT, "name": "Bank Assistant", "owner": "Digital Channels, Example Bank"}
+    who |= {"is_for_you": True, "max_transfer_minor": None}
     by = By(who="a test", why="to see it", at=server.clock())
     asked = f"/grants?{urlencode({'agent_id': AGENT})}"
     steps: dict[Transition, str] = {"suspend": "suspended", "resume": "active", "retire": "retired"}
