@@ -1,5 +1,6 @@
 """What a customer allows: listed, withdrawn, and nobody else's business (Grant Management for OAuth 2.0)."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
@@ -63,7 +64,7 @@ def test_an_app_learns_of_an_agents_state_before_the_customer_has_allowed_it_any
     browser, request = server.browser(), AuthorizationRequest()
     back = browser.submit(sign_on(browser, request, customer), "Go on without the assistant")
     own = server.redeem(browser, back, request).token_for(ISSUER)
-    who = {"id": AGENT, "name": "Bank Assistant", "owner": "Digital Channels, Example Bank"}
+    who: dict[str, Any] = {"id": AGENT, "name": "Bank Assistant", "owner": "Digital Channels, Example Bank"}
     who |= {"is_for_you": True, "max_transfer_minor": None}
     by = By(who="a test", why="to see it", at=server.clock())
     asked = f"/grants?{urlencode({'agent_id': AGENT})}"
