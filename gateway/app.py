@@ -24,7 +24,7 @@ from gateway.audit import Auditing
 from gateway.books import books, keeping
 from gateway.decision_log import DecisionLog
 from gateway.door import Door
-from gateway.policy import OWN_PATHS
+from gateway.policy import OWN_PATHS, Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import no_policy
 from gateway.published import published_routes
@@ -68,11 +68,12 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGI
 
     revocations = receiver.revocations if receiver else None
 
-    def verifier() -> TokenVerifier:
-        audience = policy.current().audience
-        return TokenVerifier(settings.issuer, audience, keys, clock=clock, revocations=revocations)
+    def verifier(policy: Policy) -> TokenVerifier:
+        return TokenVerifier(settings.issuer, policy.audience, keys, clock=clock, revocations=revocations)
 
-    auditing = Auditing(verifier, store, decisions, clock, settings.resource_metadata_url)
+    auditing = Auditing(
+        lambda: verifier(policy.current()), store, decisions, clock, settings.resource_metadata_url
+    )
     own = Starlette(
         routes=[
             Route(AUDIT, auditing.answer),

@@ -13,23 +13,20 @@ from delegation.record import Record, of_token, print_record
 from delegation.token import AccessToken
 from delegation.unverifiable import Unverifiable
 from delegation.verification import TokenVerifier
-from gateway.decision import (
-    Decision,
-    Deny,
-    Permit,
-    decide,
-    deny_token,
-    deny_unrecordable,
-    deny_unverifiable,
-)
+from gateway.arguments import UnusableArgument, read_arguments
+from gateway.condition import Value
+from gateway.decision import Decision, Deny, Permit, Request, decide, refusal_of_token
 from gateway.decision_log import CannotRecord, DecisionLog
-from gateway.policy import WITH_BODY
+from gateway.policy import WITH_BODY, Operation, Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import refused, unanswered
+from gateway.rate import Limits, limits_of
+from gateway.refusals import deny_token, deny_unrecordable, deny_unverifiable
 from gateway.relay import CutShort, relay
-from gateway.request_body import BodyTooLong, CallerGone
+from gateway.request_body import BodyTooLong, BodyTooSlow, CallerGone, held_body
 from gateway.request_headers import ambiguity, declared_length, has_body, query_parameters
 from gateway.response_headers import decision_headers
+from gateway.rest import Target, target_of
 from gateway.settings import Settings
 from gateway.upstream import Upstream, UpstreamFault
 
@@ -52,7 +49,7 @@ class Door:
         self,
         settings: Settings,
         policy: PolicyFile,
-        verifier: Callable[[], TokenVerifier],
+        verifier: Callable[[Policy], TokenVerifier],
         upstream: Upstream,
         clock: Clock,
         decisions: DecisionLog,
@@ -63,10 +60,14 @@ class Door:
         self._upstream = upstream
         self._clock = clock
         self._decisions = decisions
+        self._limits = Limits(settings.max_limited_keys)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        decision, token = await self._decide(scope)
+        try:
+            decision, token, receive = await self._decide(scope, receive)
+        except CallerGone:
+            return
         decision, record = await self._recorded(scope, decision, token)
         print_record(record)
         headers = decision_headers(decision, record.decision_id)
@@ -115,28 +116,63 @@ class Door:
         except CallerGone:
             pass
 
-    async def _decide(self, scope: Scope) -> tuple[Decision, AccessToken | None]:
+    async def _decide(self, scope: Scope, receive: Receive) -> tuple[Decision, AccessToken | None, Receive]:
+        """Decide by one and the same policy throughout; the body comes by the `receive` returned."""
         if scope["type"] == "websocket":
-            return _NO_WEBSOCKET, None
+            return _NO_WEBSOCKET, None, receive
         # Who has shown no good token is told nothing about paths, methods or policy.
         try:
             policy = self._policy.current()
-            token = await self._authenticate(scope)
+            verifier = self._verifier(policy)
+            token = await _authenticated(scope, verifier)
         except BearerError as error:
-            return deny_token(error), None
+            return deny_token(error), None, receive
         except Unverifiable as error:
-            return deny_unverifiable(error.lack), None
+            return deny_unverifiable(error.lack), None, receive
         except UnsoundPolicy:
-            return deny_unverifiable("The policy"), None
-        decision = decide(policy, token, scope["method"], scope["raw_path"])
-        if isinstance(decision, Permit):
-            decision = self._objection(scope, decision.operation) or decision
-        return decision, token
+            return deny_unverifiable("The policy"), None, receive
+        target = target_of(policy, scope["method"], scope["raw_path"])
+        if isinstance(target, Deny):
+            return target, token, receive
+        request = Request(target.operation, token, self._clock(), {})
+        refusal = refusal_of_token(policy, request) or self._objection(scope, target.operation)
+        if refusal is not None:
+            return refusal, token, receive
+        operation = policy.operations[target.operation]
+        body = b""
+        if operation.reads_body:
+            try:
+                body, receive = await self._held(scope, receive)
+                verifier.check_still_good(token)
+            except (BodyTooLong, BodyTooSlow) as fault:
+                deny = Deny(fault.status, fault.kind, fault.reason, fault.next_step, target.operation)
+                return deny, token, receive
+            except BearerError as error:
+                return deny_token(error), token, receive
+            except Unverifiable as error:
+                return deny_unverifiable(error.lack), token, receive
+        return self._decided(policy, scope, target, token, body), token, receive
 
-    async def _authenticate(self, scope: Scope) -> AccessToken:
-        authorization = Headers(scope=scope).getlist("authorization")
-        encoded = bearer_token(authorization, query_parameters(scope["query_string"]))
-        return await self._verifier().verify(encoded)
+    def _decided(
+        self, policy: Policy, scope: Scope, target: Target, token: AccessToken, body: bytes
+    ) -> Decision:
+        # Nothing here waits, so that no other call is counted between the look at a limit and the count.
+        operation, now = policy.operations[target.operation], self._clock()
+        arguments = _arguments(scope, operation, target, body)
+        limits = limits_of(target.operation, operation.rate.agent, operation.rate.customer, token)
+        exceeded = self._limits.exceeded(limits, now)
+        decision = decide(policy, Request(target.operation, token, now, arguments, exceeded))
+        if isinstance(decision, Permit):
+            self._limits.count(limits, now)
+        return decision
+
+    async def _held(self, scope: Scope, receive: Receive) -> tuple[bytes, Receive]:
+        return await held_body(
+            receive,
+            present=has_body(Headers(scope=scope)),
+            limit=self._settings.max_body_bytes,
+            seconds=self._settings.held_body_seconds,
+        )
 
     def _objection(self, scope: Scope, operation: str) -> Deny | None:
         """Refuse a permitted call that could mean something else to the resource, or is too long."""
@@ -165,6 +201,26 @@ class Door:
             time=self._clock(),
             **of_token(token),
         )
+
+
+async def _authenticated(scope: Scope, verifier: TokenVerifier) -> AccessToken:
+    authorization = Headers(scope=scope).getlist("authorization")
+    encoded = bearer_token(authorization, query_parameters(scope["query_string"]))
+    return await verifier.verify(encoded)
+
+
+def _arguments(
+    scope: Scope, operation: Operation, target: Target, body: bytes
+) -> dict[str, Value] | UnusableArgument:
+    if not operation.arguments:
+        return {}
+    content_type = Headers(scope=scope).get("content-type", "")
+    try:
+        return read_arguments(
+            operation.arguments, target.parameters, scope["query_string"], body, content_type
+        )
+    except UnusableArgument as error:
+        return error
 
 
 def _recordable(raw_path: bytes) -> str:

@@ -1,5 +1,6 @@
 """The policy file: refused with the line of everything that is wrong, kept once it is sound."""
 
+import hashlib
 import logging
 from contextlib import suppress
 from pathlib import Path
@@ -73,23 +74,24 @@ def read_policy(path: Path) -> Policy:
         UnsoundPolicy: the file cannot be read, or has faults: all of them, each with its line.
     """
     try:
-        document = YamlDocument.read(path.read_text("utf-8"))
+        text = path.read_bytes()
+        document = YamlDocument.read(text.decode("utf-8"))
     except OSError as error:
         raise UnsoundPolicy(path, [Fault(1, f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
         raise UnsoundPolicy(path, [Fault(1, "is not UTF-8 text")]) from error
     except NotYaml as error:
         raise UnsoundPolicy(path, [error.fault]) from error
-    return _checked(document, path)
+    return _checked(document, path, hashlib.sha256(text).hexdigest())
 
 
-def _checked(document: YamlDocument, path: Path) -> Policy:
+def _checked(document: YamlDocument, path: Path, version: str) -> Policy:
     faults = list(document.faults)
     policy = None
     try:
-        policy = Policy.model_validate(document.value)
+        policy = Policy.of_file(document.value, version)
     except ValidationError as error:
-        faults += [Fault(document.line(one["loc"]), _message(one)) for one in error.errors()]
+        faults += [Fault(document.line(_location(one)), _message(one)) for one in error.errors()]
     for name, reason in contested_routes(_sound_operations(document.value)):
         faults.append(Fault(document.line(("operations", name, "path")), f"operations.{name}.path: {reason}"))
     if policy is None or faults:
@@ -114,8 +116,14 @@ def _sound_operations(document: object) -> dict[str, Operation]:
     return found
 
 
+def _location(error: ErrorDetails) -> tuple[int | str, ...]:
+    """Return where the fault is: some validators see a whole collection, and say which of it they mean."""
+    # An alias of a field is its name in the file, and so is what Pydantic puts into the location.
+    return error["loc"] + tuple(error.get("ctx", {}).get("at", ()))
+
+
 def _message(error: ErrorDetails) -> str:
-    location = error["loc"]
+    location = _location(error)
     text = _WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
     if error["type"] in {"missing", "extra_forbidden"}:
         location, text = location[:-1], f"{location[-1]!r} {text}"
