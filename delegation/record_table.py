@@ -26,6 +26,7 @@ LINK_COLUMNS: Final = frozenset({"id", "position", "previous_hash", "hash"})
 """What a row has besides the record itself."""
 
 _HEAD_ID: Final = 1
+_ABSENT: Final = {"policy_version": None, "call": None}
 
 
 class HeadMissing(SQLAlchemyError):
@@ -74,6 +75,8 @@ def record_table(metadata: MetaData) -> Table:
         Column("jti", String),
         Column("decision_id", String(32), nullable=False, unique=True),
         Column("trace_id", String(32), nullable=False, index=True),
+        Column("policy_version", String(64)),
+        Column("call", JSON(none_as_null=True)),
         # NULL in rows from before there was a chain.
         Column("position", BigInteger),
         Column("previous_hash", String(64)),
@@ -105,7 +108,8 @@ def append_records(connection: Connection, table: Table, records: Iterable[Recor
         values = record.as_dict()
         position = head.position + 1
         hash_ = link_hash(head.hash, position, values)
-        rows.append(values | {"position": position, "previous_hash": head.hash, "hash": hash_})
+        # Every row of one statement has the same columns.
+        rows.append(_ABSENT | values | {"position": position, "previous_hash": head.hash, "hash": hash_})
         head = Head(position, hash_)
     if rows:
         connection.execute(table.insert(), rows)

@@ -19,7 +19,7 @@ from delegation.record_retention import Books
 from delegation.signing_key import SigningKey
 from gateway.app import DATABASE_FILE
 from gateway.books import books
-from gateway.policy_file import UnsoundPolicy, read_policy
+from gateway.policy_commands import check_policy
 from gateway.settings import Settings
 
 
@@ -30,10 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     policy = commands.add_parser("policy", help="check a policy").add_subparsers(required=True)
     check = policy.add_parser("check", help="tell what is wrong with a policy file, each fault with its line")
     check.add_argument("file", nargs="?", type=Path, help="default: POLICY_FILE")
+    check.add_argument(
+        "--openapi", type=Path, help="the resource's OpenAPI document in JSON, to compare with"
+    )
+    check.add_argument("--strict", action="store_true", help="exit status 1 for warnings, too")
     add_audit_parser(commands)
     parsed = parser.parse_args(arguments)
     if parsed.command == "policy":
-        return _check_policy(parsed.file)
+        return check_policy(parsed.file or Settings().policy_file, parsed.openapi, strict=parsed.strict)
     try:
         settings = Settings()
     except ValidationError as error:
@@ -55,17 +59,6 @@ def audited(settings: Settings) -> Audited:
         books=kept,
         own_keys=lambda: settings.jwks_uri,
     )
-
-
-def _check_policy(file: Path | None) -> int:
-    path = file or Settings().policy_file
-    try:
-        sound = read_policy(path)
-    except UnsoundPolicy as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{path}: sound, {len(sound.operations)} operations\n")
-    return 0
 
 
 if __name__ == "__main__":

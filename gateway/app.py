@@ -1,5 +1,6 @@
 """Wiring: `uvicorn gateway.app:create_app --factory`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -28,18 +29,20 @@ from gateway.policy import OWN_PATHS, Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import no_policy
 from gateway.published import published_routes
-from gateway.readiness import checks
+from gateway.readiness import checks, warnings
 from gateway.record_store import RecordStore
 from gateway.settings import Settings
 from gateway.upstream import Upstream
 
 DATABASE_FILE: Final = "gateway.sqlite3"
+POLICIES: Final = "policies"
+"""The folder in which each policy that came into force is kept, as `version.yaml`."""
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGIApp:
     """Return the gateway: its own few paths on Starlette, every other call straight to the door."""
     settings = settings or Settings()
-    policy = PolicyFile(settings.policy_file)
+    policy = PolicyFile(settings.policy_file, settings.data_dir / POLICIES)
     http = httpx2.AsyncClient()
     keys = RemoteKeySet(settings.jwks_uri, http, clock)
     key = SigningKey.load_or_create(settings.data_dir / "signing_key.pem")
@@ -63,8 +66,10 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGI
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         kept = books(settings, store.transaction, key, http, clock)
         keeper = keeping_records(keeping(settings, kept, clock))
+        watching = asyncio.create_task(policy.watch(settings.policy_look_seconds))
         async with http, upstream, decisions, receiving(receiver), keeper:
             yield
+            watching.cancel()
 
     revocations = receiver.revocations if receiver else None
 
@@ -77,7 +82,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGI
     own = Starlette(
         routes=[
             Route(AUDIT, auditing.answer),
-            *health_routes(checks(policy, keys, upstream, receiver, decisions)),
+            *health_routes(checks(policy, keys, upstream, receiver, decisions), warnings(policy)),
             *published_routes(policy, settings, key),
         ],
         exception_handlers={UnsoundPolicy: no_policy},

@@ -83,6 +83,15 @@ class Expression:
         ]
         self._arguments = [(f"args.{name}", name) for name in arguments if name in text]
 
+    @property
+    def is_constant(self) -> bool:
+        """Tell whether the value is the same for every call."""
+        return not self._read and not self._arguments
+
+    def reads(self, argument: str) -> bool:
+        """Tell whether the text may name an argument; one that it does not name is of no use to it."""
+        return any(name == argument for _, name in self._arguments)
+
     def holds(self, facts: Facts) -> bool:
         """Tell whether the condition holds.
 

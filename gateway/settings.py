@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     checkpoint_records: Annotated[int, Field(ge=1)] = 1000
     checkpoint_seconds: Annotated[int, Field(ge=1)] = 300
     policy_file: Path = Path(__file__).with_name("policy.yaml")
+    policy_look_seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
     resource_metadata_url: MetadataUrl = "http://localhost:8503/.well-known/oauth-protected-resource"
     upstream_url: Origin = "http://localhost:8505"
     upstream_max_connections: Annotated[int, Field(gt=0)] = 256

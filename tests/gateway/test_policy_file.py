@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import yaml
 from gateway.policy_file import UnsoundPolicy, read_policy
 
 PACKAGED = Path(__file__).parents[2] / "gateway" / "policy.yaml"
+
+VERSION = sha256(PACKAGED.read_bytes()).hexdigest()
 
 SOUND = """\
 audience: https://api.example.com
@@ -112,7 +115,7 @@ def test_the_command_line_checks_a_file_and_the_packaged_one(tmp_path: Path) -> 
     assert refused.stderr.startswith(f"{file}:4: operations.thing.read: 'actors' is missing\n")
     sound = check()
     assert (sound.returncode, sound.stderr) == (0, "")
-    assert sound.stdout.endswith("policy.yaml: sound, 4 operations\n")
+    assert sound.stdout.endswith(f"policy.yaml: sound, 4 operations, version {VERSION}\n")
 
 
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
