@@ -12,7 +12,8 @@ from delegation.token import AccessToken
 from delegation.trace import current_trace_id
 
 Decision = Literal["permit", "deny"]
-_OPTIONAL: Final = frozenset({"policy_version", "call"})
+OPTIONAL: Final = frozenset({"policy_version", "call"})
+"""The members that a record of no policy's decision does not have."""
 
 
 def new_decision_id() -> str:
@@ -58,7 +59,7 @@ class Record:
         """Return the record as JSON values; the time is ISO 8601 in UTC."""
         values = {name: getattr(self, name) for name in self.__slots__}
         values |= {"time": written(self.time), "act": list(self.act), "aud": list(self.aud)}
-        return {name: value for name, value in values.items() if value is not None or name not in _OPTIONAL}
+        return {name: value for name, value in values.items() if value is not None or name not in OPTIONAL}
 
 
 def of_token(token: AccessToken | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 COLUMNS: Final = (
     *("position", "time", "service", "step", "decision", "operation", "resource", "sub", "act", "client_id"),
-    *("aud", "scope", "reason", "jti", "decision_id", "trace_id", "hash"),
+    *("aud", "scope", "reason", "jti", "decision_id", "trace_id", "policy_version", "call", "hash"),
 )
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -34,5 +34,7 @@ def as_csv(records: Iterable[Mapping[str, Any]], *, header: bool = True) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, list):
         value = " ".join(map(str, value))
+    elif isinstance(value, dict):
+        value = json.dumps(value, sort_keys=True, separators=(",", ":"))
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -19,14 +19,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from delegation.record import Record
+from delegation.record import OPTIONAL, Record
 from delegation.record_chain import GENESIS, Head, link_hash
 
 LINK_COLUMNS: Final = frozenset({"id", "position", "previous_hash", "hash"})
 """What a row has besides the record itself."""
 
 _HEAD_ID: Final = 1
-_ABSENT: Final = {"policy_version": None, "call": None}
+_ABSENT: Final = dict.fromkeys(OPTIONAL)
 
 
 class HeadMissing(SQLAlchemyError):
@@ -155,4 +155,7 @@ def records_of(
         .order_by(table.c.position.is_not(None), table.c.position, table.c.id)
         .limit(limit)
     )
-    return [dict(row) for row in rows.mappings()]
+    return [
+        {name: value for name, value in row.items() if value is not None or name not in OPTIONAL}
+        for row in rows.mappings()
+    ]

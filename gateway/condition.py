@@ -6,6 +6,7 @@ CEL (cel.dev) has no loops, no side effects and no access to anything but the va
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from cel_expr_python import cel
@@ -50,6 +51,16 @@ _VARIABLES: Final[Mapping[str, tuple[cel.Type, Callable[[Facts], Any]]]] = {
 def authorization_details(token: AccessToken) -> list[dict[str, Any]]:
     """Return the token's `authorization_details` (RFC 9396 §2), empty where it has none."""
     return token.account_transfer.as_claim() if token.account_transfer else []
+
+
+@lru_cache(maxsize=10_000)
+def compiled(text: str, arguments: tuple[tuple[str, str], ...]) -> "Expression":
+    """Return the expression of a text, the same one for the same text and argument names and types.
+
+    Raises:
+        Uncompilable: as for `Expression`.
+    """
+    return Expression(text, dict(arguments))
 
 
 class Uncompilable(ValueError):

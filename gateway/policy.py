@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 from delegation.scope import Scope
 from delegation.token import MAX_ACTOR_DEPTH
 from gateway.arguments import Argument, ArgumentName, UnusableArgument, pointer_parts
-from gateway.condition import Expression, Uncompilable
+from gateway.condition import Expression, Uncompilable, compiled
 from gateway.path_template import PathTemplate
 from gateway.rate import Rate
 from gateway.route_table import RouteTable
@@ -121,7 +121,7 @@ class Operation(BaseModel):
         if "arguments" in info.data:
             for number, condition in enumerate(conditions):
                 try:
-                    Expression(condition.require, _types(info.data["arguments"]))
+                    compiled(condition.require, _types(info.data["arguments"]))
                 except Uncompilable as error:
                     context = {"fault": str(error), "at": (number, "require")}
                     raise PydanticCustomError("condition", "{fault}", context) from error
@@ -130,7 +130,7 @@ class Operation(BaseModel):
     @cached_property
     def compiled(self) -> tuple[Expression, ...]:
         """Return the conditions' expressions, in order."""
-        return tuple(Expression(one.require, _types(self.arguments)) for one in self.conditions)
+        return tuple(compiled(one.require, _types(self.arguments)) for one in self.conditions)
 
     @cached_property
     def reads_body(self) -> bool:
@@ -142,8 +142,8 @@ class Operation(BaseModel):
         _ = self.compiled, self.reads_body
 
 
-def _types(arguments: Mapping[str, Argument]) -> dict[str, str]:
-    return {name: argument.type for name, argument in arguments.items()}
+def _types(arguments: Mapping[str, Argument]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, argument.type) for name, argument in arguments.items())
 
 
 def _fault(name: str, argument: Argument, path: PathTemplate | None, method: str | None) -> str | None:

@@ -27,7 +27,7 @@ NAMES = ("{id}", "{other}")
 SCOPES = ("s:one", "s:two", "s:three")
 ACTORS = ("https://one.example", "https://two.example", "https://one.example/")
 METHODS = ("GET", "POST", "DELETE")
-unhurried = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TIME = datetime(2025, 1, 1, 10, tzinfo=UTC)
 ACTING = DelegationToken(
     "iss", "sub", ("aud",), "client", Scope({"s:one"}), "jti", TIME, TIME, act=Actor("https://one.example")
