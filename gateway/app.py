@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final
 
 import httpx2
 from starlette.applications import Starlette
@@ -31,12 +30,8 @@ from gateway.problems import no_policy
 from gateway.published import published_routes
 from gateway.readiness import checks, warnings
 from gateway.record_store import RecordStore
-from gateway.settings import Settings
+from gateway.settings import DATABASE_FILE, POLICIES, Settings
 from gateway.upstream import Upstream
-
-DATABASE_FILE: Final = "gateway.sqlite3"
-POLICIES: Final = "policies"
-"""The folder in which each policy that came into force is kept, as `version.yaml`."""
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGIApp:

@@ -103,6 +103,12 @@ class Expression:
         """Tell whether the text may name an argument; one that it does not name is of no use to it."""
         return any(name == argument for _, name in self._arguments)
 
+    def values(self, facts: Facts) -> dict[str, Any]:
+        """Return what the expression may look at, by name; an argument that is not there is left out."""
+        found = {name: read(facts) for name, read in self._read}
+        there = [one for one in self._arguments if one[1] in facts.arguments]
+        return found | {variable: facts.arguments[name] for variable, name in there}
+
     def holds(self, facts: Facts) -> bool:
         """Tell whether the condition holds.
 

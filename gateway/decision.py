@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from delegation.bearer import BearerError, InsufficientScope
 from delegation.token import AccessToken, DelegationToken
@@ -61,11 +61,17 @@ class Permit:
 
 
 Decision = Permit | Deny
-Rule = Callable[[Request, Operation], Deny | None]
+
+
+class Rule(NamedTuple):
+    """One thing that a request must pass, and what it is called when a decision is explained."""
+
+    name: str
+    refusal: Callable[[Request, Operation], Deny | None]
 
 
 def decide(policy: Policy, request: Request) -> Decision:
-    """Decide on a request: permit if every rule lets it pass, in the order of `RULES`.
+    """Decide on a request: permit if every rule lets it pass: of the token, the conditions, the limits.
 
     Actor and scope are the outermost `act` and the top-level claims, nothing else (RFC 8693 §4.1). Left to
     the resource: whether the customer owns what the call names.
@@ -76,11 +82,11 @@ def decide(policy: Policy, request: Request) -> Decision:
     operation = policy.operations[request.operation]
     observed = None
     for rule in CONDITION_RULES:
-        refusal = rule(request, operation)
+        refusal = rule.refusal(request, operation)
         if refusal is not None and operation.mode == "enforce":
             return refusal
         observed = observed or refusal
-    refusal = _within_limits(request, operation)
+    refusal = LIMIT_RULE.refusal(request, operation)
     if refusal is not None:
         return refusal
     name, actor = request.operation, request.token.actors[0]
@@ -97,7 +103,7 @@ def refusal_of_token(policy: Policy, request: Request) -> Deny | None:
         reason = "The policy has no such operation."
         return Deny(404, "unknown-operation", reason, "See /openapi.json for those it has.")
     for rule in TOKEN_RULES:
-        refusal = rule(request, operation)
+        refusal = rule.refusal(request, operation)
         if refusal is not None:
             return refusal
     return None
@@ -172,9 +178,13 @@ def _within_limits(request: Request, _operation: Operation) -> Deny | None:
 
 
 TOKEN_RULES: Final[tuple[Rule, ...]] = (
-    _names_an_actor,
-    _actor_is_allowed,
-    _chain_is_short,
-    _scope_suffices,
+    Rule("names an actor", _names_an_actor),
+    Rule("actor", _actor_is_allowed),
+    Rule("depth", _chain_is_short),
+    Rule("scope", _scope_suffices),
 )
-CONDITION_RULES: Final[tuple[Rule, ...]] = (_arguments_are_usable, _conditions_hold)
+CONDITION_RULES: Final[tuple[Rule, ...]] = (
+    Rule("arguments", _arguments_are_usable),
+    Rule("conditions", _conditions_hold),
+)
+LIMIT_RULE: Final = Rule("limits", _within_limits)

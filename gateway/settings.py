@@ -1,7 +1,7 @@
 """The service's settings: the only place where the environment is read."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,6 +11,11 @@ Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/?#@\s]+$")]
 MetadataUrl = Annotated[
     str, StringConstraints(pattern=r"^https?://[^/?#@\s]+/\.well-known/oauth-protected-resource$")
 ]
+
+
+DATABASE_FILE: Final = "gateway.sqlite3"
+POLICIES: Final = "policies"
+"""Where in `DATA_DIR` the records are, and each policy that came into force, as `version.yaml`."""
 
 
 class Settings(BaseSettings):

@@ -81,7 +81,7 @@ def test_what_the_resource_serves_and_the_policy_does_not_name_is_told_and_the_r
         f"{file}:{place}: the resource does not serve {unserved}",
     ]
     resource.write_text("[]")
-    assert main(["policy", "check", str(file), "--openapi", str(resource)]) == 1
+    assert main(["policy", "check", str(file), "--openapi", str(resource)]) == 2
 
 
 def test_the_packaged_policy_gives_no_warning(capsys: pytest.CaptureFixture[str]) -> None:
