@@ -21,6 +21,8 @@ from delegation.trace import TraceMiddleware
 from delegation.verification import TokenVerifier
 from gateway.audit import PATH as AUDIT
 from gateway.audit import Auditing
+from gateway.authzen import PATH as EVALUATION
+from gateway.authzen import AccessEvaluation
 from gateway.books import books, keeping
 from gateway.decision_log import DecisionLog
 from gateway.door import Door
@@ -28,6 +30,7 @@ from gateway.policy import OWN_PATHS, Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import no_policy
 from gateway.published import published_routes
+from gateway.rate import Limits
 from gateway.readiness import checks, warnings
 from gateway.record_store import RecordStore
 from gateway.settings import DATABASE_FILE, POLICIES, Settings
@@ -74,16 +77,19 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGI
     auditing = Auditing(
         lambda: verifier(policy.current()), store, decisions, clock, settings.resource_metadata_url
     )
+    limits = Limits(settings.max_limited_keys)
+    evaluation = AccessEvaluation(settings, policy, verifier, limits, decisions, clock)
     own = Starlette(
         routes=[
             Route(AUDIT, auditing.answer),
+            Route(EVALUATION, evaluation.answer, methods=["POST"]),
             *health_routes(checks(policy, keys, upstream, receiver, decisions), warnings(policy)),
             *published_routes(policy, settings, key),
         ],
         exception_handlers={UnsoundPolicy: no_policy},
         lifespan=lifespan,
     )
-    door = Door(settings, policy, verifier, upstream, clock, decisions)
+    door = Door(settings, policy, verifier, upstream, clock, decisions, limits)
     return TraceMiddleware(partial(_dispatch, own, door))
 
 

@@ -80,7 +80,7 @@ def read_arguments(
     """
     places = {one.place for one in declared.values()}
     parameters = parse_qs(query.decode("latin-1"), keep_blank_values=True) if "query" in places else {}
-    document = _document(body, content_type) if "body" in places else None
+    document = json_object(body, content_type) if "body" in places else None
     found = {}
     for name, argument in declared.items():
         try:
@@ -90,6 +90,21 @@ def read_arguments(
                 found[name] = _in_query(argument, parameters.get(argument.name or name, []))
             else:
                 found[name] = argument.of_text(path[argument.name or name])
+        except UnusableArgument as error:
+            raise UnusableArgument(f"The argument {name} {error}.") from None
+    return found
+
+
+def json_arguments(declared: Mapping[str, Argument], values: Mapping[str, Any]) -> dict[str, Value]:
+    """Return the declared arguments from JSON values by the arguments' own names.
+
+    Raises:
+        UnusableArgument: one is missing or of another type.
+    """
+    found = {}
+    for name, argument in declared.items():
+        try:
+            found[name] = argument.of_json(values[name]) if name in values else _absent(argument)
         except UnusableArgument as error:
             raise UnusableArgument(f"The argument {name} {error}.") from None
     return found
@@ -129,7 +144,12 @@ def _absent(argument: Argument) -> Value:
     return argument.of_text(argument.default)
 
 
-def _document(body: bytes | None, content_type: str) -> dict[str, Any]:
+def json_object(body: bytes | None, content_type: str) -> dict[str, Any]:
+    """Return the one reading that a JSON object has.
+
+    Raises:
+        UnusableArgument: it is none, or another reader could take it for another.
+    """
     if not body or not _JSON.match(content_type.strip()):
         raise UnusableArgument("The body must be JSON, and say so: content-type application/json.")
     try:

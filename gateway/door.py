@@ -50,6 +50,7 @@ class Door:
         upstream: Upstream,
         clock: Clock,
         decisions: DecisionLog,
+        limits: Limits,
     ) -> None:
         self._settings = settings
         self._policy = policy
@@ -57,7 +58,7 @@ class Door:
         self._upstream = upstream
         self._clock = clock
         self._decisions = decisions
-        self._limits = Limits(settings.max_limited_keys)
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""

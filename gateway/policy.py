@@ -33,6 +33,8 @@ OWN_PATHS: Final = (
     "/openapi.json",
     "/jwks.json",
     "/audit",
+    "/access/v1/evaluation",
+    "/.well-known/authzen-configuration",
 )
 """What the gateway answers itself; no operation can stand there."""
 
