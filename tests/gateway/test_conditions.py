@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ import httpx2
 import pytest
 
 from gateway.app import create_app
+from gateway.rate import Limits, Rate
 from gateway.settings import Settings
 from tests.clock import SetClock
 from tests.gateway.conftest import Records, bearer, gateway_with
 from tests.gateway.recording import RecordingResource
-from tests.gateway.wire import exchange, request
+from tests.gateway.wire import connected, exchange, request
 from tests.issuer import AGENT, TestIssuer
 from tests.serving import serve
 
@@ -307,3 +308,68 @@ def test_what_is_observed_only_passes_and_says_so_and_everything_else_is_enforce
         client.delete("/accounts/1", headers=bearer(issuer.app_token("account:transfer"))).status_code == 403
     )
     assert len(resource.arrived) == 1
+
+
+def test_a_token_that_expires_while_its_body_is_awaited_moves_nothing(
+    settings: Settings, resource: RecordingResource, issuer: TestIssuer, tmp_path: Path
+) -> None:
+    clock = SetClock(datetime.now(UTC))
+    body = json.dumps(order(5)).encode()
+    lines = (f"Content-Length: {len(body)}", "Content-Type: application/json", "Expect: 100-continue")
+    token = issuer.delegation_token("account:transfer")
+    with (
+        gateway_of(settings, tmp_path, PACKAGED.read_text(), clock) as client,
+        connected(str(client.base_url)) as connection,
+    ):
+        connection.sendall(request("POST", "/transfers", token, *lines))
+        assert connection.recv(12) == b"HTTP/1.1 100"  # the token was good, and the body is awaited
+        clock.forward(seconds=301)
+        connection.sendall(body)
+        answer = b""
+        while b"401" not in answer and (more := connection.recv(65536)):
+            answer += more
+    assert b"401" in answer
+    assert resource.arrived == []
+
+
+def test_an_observed_body_that_cannot_be_told_goes_on_byte_for_byte(
+    settings: Settings, resource: RecordingResource, issuer: TestIssuer, records: Records, tmp_path: Path
+) -> None:
+    policy = PACKAGED.read_text().replace("    arguments:", "    mode: observe\n    arguments:")
+    with gateway_of(settings, tmp_path, policy) as client:
+        token = bearer(issuer.delegation_token("account:transfer"))
+        assert client.post("/transfers", headers=token, content=b"\xff not JSON").status_code == 200
+    assert [one.body for one in resource.arrived] == [b"\xff not JSON"]
+    [record] = records()
+    assert record["call"]["observed"] == "unusable-argument"
+
+
+def test_a_record_holds_the_arguments_but_none_that_is_long_enough_for_a_token(
+    client: httpx2.Client, issuer: TestIssuer, records: Records
+) -> None:
+    token = issuer.delegation_token("account:read_balance")
+    client.get("/accounts/4001?limit=7", headers=bearer(token))
+    client.get(f"/accounts/{token.replace('.', '')[:400]}", headers=bearer(token))
+    kept, left = (record["call"] for record in records())
+    assert kept["arguments"] == {"account_id": "4001", "limit": 7}
+    assert (left["arguments"], left["left_out"]) == ({"limit": 10}, ["account_id"])
+
+
+def test_what_is_counted_is_bounded_and_a_new_one_is_refused_rather_than_an_old_one_forgotten() -> None:
+    limits, rate = Limits(capacity=2), Rate(1, 60)
+    now = datetime.now(UTC)
+
+    def left(name: str, seconds: float) -> int:
+        """Count a call if it may be made; return how long it has to wait if not."""
+        limit = [("x", (name, "", "", ""), rate)]
+        moment = now + timedelta(seconds=seconds)
+        exceeded = limits.exceeded(limit, moment)
+        if exceeded is None:
+            limits.count(limit, moment)
+        return exceeded.wait_seconds if exceeded else 0
+
+    assert [left("a", 0), left("b", 30), left("a", 30), left("c", 31)] == [0, 0, 30, 60]
+    assert left("c", 61) == 0  # the first one's time is over
+    assert left("d", 62) == 60
+    # A clock that was set back by an hour makes nobody wait for an hour.
+    assert left("b", -3600) == 60
