@@ -97,7 +97,8 @@ class Call:
     def transaction(self) -> Iterator[Connection]:
         """Give the transaction that holds the endpoint's work and its record: both are kept, or neither.
 
-        The token was verified before the body had come, which may be long ago: it must still be good.
+        The token was verified before the body had come, which may be long ago: it must still be good. So it
+        must once more at the end: meanwhile others' locks may have been waited for.
 
         Raises:
             DatabaseUnavailable: neither was kept.
@@ -109,6 +110,7 @@ class Call:
             yield db
             record = self._recorder.record(self._decision, self._reason)
             append_records(db, tables.record, [record])
+            self._verifier.check_still_good(self.token)
         self._recorder.publish(record)
 
     def decided(self, decision: Decision, reason: str, resource: str | None = None) -> None:

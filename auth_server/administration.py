@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from auth_server.administration_bodies import AgentChanges, KeyChange, NewAgent, Reason
 from auth_server.administration_shown import agent_shown, history_shown
 from auth_server.agent_details import AgentId, InvalidDetails, RegistryError, details
-from auth_server.agent_history import By, history
+from auth_server.agent_history import HISTORY_PAGE, By, history_page
 from auth_server.agent_registry import Transition, change_state, edit, register, rotate_keys
 from auth_server.agent_tables import RegisteredAgent
 from auth_server.audit import record
@@ -57,11 +57,25 @@ def list_agents(
 
 @router.get("/agent", name="agent.show", responses=ADMINISTERED | problem(404))
 def show_agent(caller: Reader, agent_id: OfAgent) -> dict[str, Any]:
-    """Show one agent, with its history, oldest first."""
+    """Show one agent, with the end of its history, oldest first."""
     with caller.transaction() as (db, member):
         row = agent_for(db, member, agent_id)
         permit(db, caller, "agent.show", agent_id)
         return _shown(db, row)
+
+
+@router.get("/agent/history", name="agent.history", responses=ADMINISTERED | problem(404))
+def show_history(
+    caller: Reader,
+    agent_id: OfAgent,
+    before: Annotated[int | None, Query(ge=1, lt=2**63, description="`earlier` of a page")] = None,
+    limit: Limit = HISTORY_PAGE,
+) -> dict[str, Any]:
+    """Show a page of an agent's history, the newest first of all; within a page the oldest first."""
+    with caller.transaction() as (db, member):
+        agent_for(db, member, agent_id)
+        permit(db, caller, "agent.history", agent_id)
+        return history_shown(*history_page(db, agent_id, before, limit))
 
 
 @router.post(
@@ -183,4 +197,4 @@ def _check_own(member: Staff, owner_sub: str | None) -> None:
 
 def _shown(db: Session, row: RegisteredAgent) -> dict[str, Any]:
     db.flush()
-    return agent_shown(row) | {"history": history_shown(history(db, row.agent_id))}
+    return agent_shown(row) | history_shown(*history_page(db, row.agent_id))

@@ -27,9 +27,9 @@ def agent_shown(agent: RegisteredAgent) -> dict[str, Any]:
     }
 
 
-def history_shown(entries: Sequence[AgentChange]) -> list[dict[str, Any]]:
-    """Return an agent's history."""
-    return [
+def history_shown(entries: Sequence[AgentChange], earlier: int | None) -> dict[str, Any]:
+    """Return a page of an agent's history; `earlier` is what the page with earlier entries is `before`."""
+    shown = [
         {
             "time": entry.time.isoformat(timespec="seconds"),
             "who": entry.who,
@@ -39,6 +39,7 @@ def history_shown(entries: Sequence[AgentChange]) -> list[dict[str, Any]]:
         }
         for entry in entries
     ]
+    return {"history": shown, "earlier": earlier}
 
 
 def grant_shown(grant: DelegationGrant) -> dict[str, Any]:

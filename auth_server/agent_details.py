@@ -88,7 +88,9 @@ def public_jwk(value: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value[name] for name in _PUBLIC if name in value}
 
 
-_Text = StringConstraints(strip_whitespace=True, min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$")
+_NOT_PLAIN: Final = r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+"""What steers a terminal, or shows a reader another order of the letters than there is (Unicode TR 36 §2)."""
+_Text = StringConstraints(strip_whitespace=True, min_length=1, max_length=512, pattern=rf"^[^{_NOT_PLAIN}]+$")
 Text = Annotated[str, _Text]
 Uri = Annotated[str, StringConstraints(max_length=512, pattern=r"^[!-~]+$")]
 AgentId = Annotated[Uri, AfterValidator(agent_identifier)]
@@ -98,13 +100,13 @@ Permission = Annotated[str, AfterValidator(_permission)]
 PublicJwk = Annotated[dict[str, Any], AfterValidator(public_jwk)]
 PublicJwks = Annotated[list[PublicJwk], Field(max_length=_MAX_KEYS)]
 Scopes = Annotated[dict[Audience, Annotated[list[Permission], Field(min_length=1)]], Field(min_length=1)]
-Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS)]
+Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS, strict=True)]
 _Group = StringConstraints(max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")
 GroupName = Annotated[str, _Group]
 GroupNames = Annotated[list[GroupName], Field(max_length=_MAX_GROUPS)]
 GroupList = Annotated[GroupNames, Field(min_length=1)]
 CustomerList = Annotated[list[Text], Field(min_length=1)]
-MinorUnits = Annotated[int, Field(ge=1, le=MAX_MINOR)]
+MinorUnits = Annotated[int, Field(ge=1, le=MAX_MINOR, strict=True)]
 
 
 class AgentDetails(BaseModel):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import select
+from sqlalchemy import BigInteger, literal, select
 from sqlalchemy.orm import Session
 
 from auth_server.agent_details import InvalidDetails, Text, faults
@@ -15,6 +15,8 @@ from auth_server.audit import record
 from delegation.record import of_token
 from delegation.token import AccessToken
 
+HISTORY_PAGE: Final = 20
+"""So many entries of an agent's history are shown at once if nobody says how many."""
 _STEP: Final = 3
 """Records of the registry stand with the agent's own credentials in the documented flow."""
 
@@ -60,7 +62,20 @@ def note(db: Session, agent: RegisteredAgent, action: str, by: By, changes: dict
 
 
 def history(db: Session, agent_id: str) -> Sequence[AgentChange]:
-    """Return an agent's history, oldest first."""
+    """Return an agent's whole history, oldest first, for the command line."""
     return db.scalars(
         select(AgentChange).where(AgentChange.agent_id == agent_id).order_by(AgentChange.id)
     ).all()
+
+
+def history_page(
+    db: Session, agent_id: str, before: int | None = None, limit: int = HISTORY_PAGE
+) -> tuple[Sequence[AgentChange], int | None]:
+    """Return the newest entries, oldest first, or those before one; and what to go on `before`, if any."""
+    entries = select(AgentChange).where(AgentChange.agent_id == agent_id)
+    if before is not None:
+        # As wide as what a caller may send, which PostgreSQL would not compare as the integer that an id is.
+        entries = entries.where(AgentChange.id < literal(before, BigInteger))
+    found = db.scalars(entries.order_by(AgentChange.id.desc()).limit(limit + 1)).all()
+    page = found[:limit]
+    return page[::-1], page[-1].id if len(found) > limit else None

@@ -8,7 +8,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from auth_server.audit import record
-from auth_server.ended_tokens import revoke_session
+from auth_server.ended_tokens import revoke_person, revoke_session
+from auth_server.lock_order import lock
 from auth_server.settings import Settings
 from auth_server.tables import SignOnSession, hashed
 
@@ -64,6 +65,17 @@ def remove_session_cookie(response: Response, settings: Settings) -> None:
     response.delete_cookie(
         cookie_name(settings), httponly=True, secure=settings.is_https, samesite="lax", path="/"
     )
+
+
+def end_sign_ons(db: Session, sub: str, now: datetime) -> None:
+    """End all that came of a person's sign-ons, and every token under which somebody acts for them.
+
+    The caller holds the person.
+    """
+    # First the sessions: this waits for whoever refreshes at this moment.
+    lock(db, SignOnSession, SignOnSession.sub == sub)
+    db.execute(delete(SignOnSession).where(SignOnSession.sub == sub))
+    revoke_person(db, sub, now)
 
 
 def end_session(

@@ -12,8 +12,10 @@ from auth_server.authorize import finish, must_sign_on_again, refuse
 from auth_server.browser_session import current_session
 from auth_server.clients import Agent
 from auth_server.consent_page import (
+    AgentStopped,
     agent_for_others,
     asked_scope,
+    check_not_stopped,
     consent_page,
     not_for_you_page,
     requested_agent,
@@ -25,6 +27,7 @@ from auth_server.documented import AUTHORIZATION_REQUEST, PAGE
 from auth_server.documented import form as form_of
 from auth_server.oauth_errors import InvalidTarget
 from auth_server.oauth_request import ServerRequest, parse_parameters, query_string
+from auth_server.pages import error_page
 from auth_server.tables import SignOnSession
 from delegation.scope import Scope
 
@@ -61,6 +64,8 @@ def consent(request: Request, form: Form, context: InContext) -> Response:
             elif not _keep_decision(context, oauth_request, session, fields):
                 message = "Tick what the assistant may do, or go on without it."
                 return consent_page(context, request, oauth_request, session, query, 400, message)
+        except AgentStopped as stopped:
+            return _stopped_page(context, request, oauth_request, session, stopped.agent, query)
         except OAuth2Error as error:
             return refuse(context, request, error, oauth_request, grant)
         return finish(context, oauth_request, grant, session)
@@ -72,6 +77,7 @@ def _keep_decision(
     """Keep what was ticked of what was asked; False when the customer allows something but ticked nothing."""
     agent = requested_agent(request, session.sub)
     if agent is None:
+        check_not_stopped(request, session.sub)
         raise InvalidTarget("no agent is asked for")
     ticked = Scope(name.removeprefix(_ALLOW) for name in fields if name.startswith(_ALLOW))
     scope = asked_scope(request, agent) & ticked
@@ -108,4 +114,33 @@ def _record_outside(request: ServerRequest, session: SignOnSession, agent: Agent
         client_id=request.known_client.client_id,
         scope=str(asked_scope(request, agent)),
         time=request.now,
+    )
+
+
+def _stopped_page(
+    context: Context,
+    request: Request,
+    oauth_request: ServerRequest,
+    session: SignOnSession,
+    agent: Agent,
+    query: str,
+) -> Response:
+    """Say that there is nothing to allow now; whoever goes on is signed on without the agent."""
+    record(
+        oauth_request.db,
+        1,
+        "deny",
+        f"this agent is not active but {agent.state}: nothing can be allowed",
+        "grant.give",
+        sub=session.sub,
+        act=(agent.client_id,),
+        client_id=oauth_request.known_client.client_id,
+        time=oauth_request.now,
+    )
+    detail = (
+        f"{agent.name} can do nothing for you now, whatever you allow, so nothing was changed. Your "
+        "accounts and your own access are not affected. Go on without it, and ask again later."
+    )
+    return error_page(
+        context, request, 409, "The bank has stopped this assistant", detail, f"/authorize?{query}", "Go on"
     )

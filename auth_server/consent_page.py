@@ -26,7 +26,7 @@ def requested_agent(request: ServerRequest, sub: str) -> Agent | None:
     Raises:
         InvalidTarget: there are several; a customer decides on one at a time.
     """
-    agents = [agent for agent, serves in _active_agents(request, sub) if serves]
+    agents = [agent for agent, is_for in _agents_asked_for(request, sub) if is_for and agent.is_active]
     if len(agents) > 1:
         raise InvalidTarget("ask for one agent at a time")
     return agents[0] if agents and asked_scope(request, agents[0]) else None
@@ -36,17 +36,36 @@ def agent_for_others(request: ServerRequest, sub: str) -> Agent | None:
     """Return the agent that is asked for and acts for other customers only; None if another is there."""
     if requested_agent(request, sub) is not None:
         return None
-    others = [agent for agent, serves in _active_agents(request, sub) if not serves]
+    asked_for = _agents_asked_for(request, sub)
+    others = (agent for agent, is_for in asked_for if agent.is_active and not is_for)
     return next((agent for agent in others if asked_scope(request, agent)), None)
 
 
-def _active_agents(request: ServerRequest, sub: str) -> Iterator[tuple[Agent, bool]]:
-    """Yield the active agents that are asked for, each with whether it is there for this customer."""
+def _agents_asked_for(request: ServerRequest, sub: str) -> Iterator[tuple[Agent, bool]]:
+    """Yield the agents asked for, each with whether it is meant for this customer; none for staff."""
     customer = request.db.get(Customer, sub)
     if customer is not None:
         for agent in agents_named(request.db, request.all("resource")).values():
-            if agent.is_active:
-                yield agent, agent.may_serve(sub, customer.groups)
+            yield agent, agent.is_for(sub, customer.groups)
+
+
+class AgentStopped(Exception):
+    """The agent that a customer is about to allow something may do nothing now, whatever they allow."""
+
+    def __init__(self, agent: Agent) -> None:
+        super().__init__(agent.state)
+        self.agent = agent
+
+
+def check_not_stopped(request: ServerRequest, sub: str) -> None:
+    """Check that no agent is asked for that is there for this customer but stopped, or not begun yet.
+
+    Raises:
+        AgentStopped: one is.
+    """
+    for agent, is_for in _agents_asked_for(request, sub):
+        if is_for and not agent.is_active:
+            raise AgentStopped(agent)
 
 
 def asked_scope(request: ServerRequest, agent: Agent) -> Scope:

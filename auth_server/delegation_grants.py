@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, select, update
 from sqlalchemy.orm import Session
 
 from auth_server.ended_tokens import revoke_delegations
+from auth_server.lock_order import lock
 from auth_server.tables import Customer, DelegationGrant
 from delegation.scope import Scope
 
@@ -57,15 +58,16 @@ def give_grant(
     """
     # One decision at a time: of two at once both would stay in force.
     db.get(Customer, sub, with_for_update=True)
-    before = hold_grant(db, sub, agent, now)
-    if before is not None and Scope.parse(before.scope) - scope:
-        revoke_delegations(db, sub, agent, now)
     earlier = (
         DelegationGrant.sub == sub,
         DelegationGrant.agent == agent,
         DelegationGrant.withdrawn_at.is_(None),
     )
+    lock(db, DelegationGrant, *earlier)
+    before = hold_grant(db, sub, agent, now)
     db.execute(update(DelegationGrant).where(*earlier).values(withdrawn_at=now))
+    if before is not None and Scope.parse(before.scope) - scope:
+        revoke_delegations(db, sub, agent, now)
     grant = DelegationGrant(
         grant_id=secrets.token_urlsafe(16),
         sub=sub,

@@ -1,14 +1,13 @@
-"""Disabling people: they cannot sign on, and all that came of an earlier sign-on ends at once."""
+"""Disabling people, and new passwords: all that came of an earlier sign-on ends at once."""
 
-from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from auth_server.agent_details import RegistryError
 from auth_server.agent_history import By
 from auth_server.audit import record
-from auth_server.ended_tokens import revoke_person
+from auth_server.browser_session import end_sign_ons
 from auth_server.people import Person, PersonT
-from auth_server.tables import Customer, SignOnSession, Staff
+from auth_server.tables import Customer, Staff
 from delegation.record import of_token
 
 
@@ -54,6 +53,21 @@ def enable_staff(db: Session, sub: str, by: By) -> Person:
     return _enable(db, Staff, sub, by)
 
 
+def set_password(db: Session, kind: type[Person], sub: str, password_hash: str, by: By) -> Person:
+    """Give a person another password; what came of the old one ends, as in `disable_customer`.
+
+    Whoever is disabled stays so.
+
+    Raises:
+        NoSuchPerson: nobody of this kind has this name.
+    """
+    person = hold(db, kind, sub)
+    person.password_hash = password_hash
+    end_sign_ons(db, sub, by.at)
+    note(db, person, "set-password", by)
+    return person
+
+
 class NoSuchPerson(RegistryError):
     """Nobody of this kind has this name."""
 
@@ -84,9 +98,7 @@ def _disable(db: Session, kind: type[Person], sub: str, by: By) -> Person:
     if person.disabled_at is not None:
         raise RegistryError(f"{sub} is disabled already")
     person.disabled_at = by.at
-    # First the sessions: this waits for whoever refreshes at this moment.
-    db.execute(delete(SignOnSession).where(SignOnSession.sub == sub))
-    revoke_person(db, sub, by.at)
+    end_sign_ons(db, sub, by.at)
     note(db, person, "disable", by)
     return person
 

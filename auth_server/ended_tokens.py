@@ -1,6 +1,7 @@
 """Tokens that end before their time: here at once, and at the resources by a security event.
 
 Whoever ends the tokens of a session, an agent or a grant has locked its row; so has whoever issues them.
+In which order: `auth_server.lock_order`.
 """
 
 from datetime import datetime
@@ -8,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
+from auth_server.lock_order import lock
 from auth_server.security_events import delegation_ended, party_disabled, person_changed, tokens_ended
 from auth_server.tables import IssuedToken, RefreshToken
 
@@ -54,15 +56,16 @@ def end_at_resources(db: Session, sub: str, now: datetime) -> None:
 
 def _end(db: Session, now: datetime, *which: ColumnElement[bool]) -> list[IssuedToken]:
     """Mark tokens as revoked, and return those of them that had not expired yet."""
+    unended = (*which, IssuedToken.revoked_at.is_(None))
+    lock(db, IssuedToken, *unended)
     rows = db.scalars(
-        update(IssuedToken)
-        .where(*which, IssuedToken.revoked_at.is_(None))
-        .values(revoked_at=now)
-        .returning(IssuedToken),
+        update(IssuedToken).where(*unended).values(revoked_at=now).returning(IssuedToken),
         execution_options={"synchronize_session": False, "populate_existing": True},
     )
     return [row for row in rows if row.expires_at > now]
 
 
 def _end_refresh_tokens(db: Session, now: datetime, which: ColumnElement[bool]) -> None:
-    db.execute(update(RefreshToken).where(which, RefreshToken.revoked_at.is_(None)).values(revoked_at=now))
+    unended = (which, RefreshToken.revoked_at.is_(None))
+    lock(db, RefreshToken, *unended)
+    db.execute(update(RefreshToken).where(*unended).values(revoked_at=now))

@@ -8,6 +8,7 @@ from sqlalchemy import delete, exists, func, insert, select
 from sqlalchemy.orm import Session
 
 from auth_server.event_tables import EventAcknowledged, EventStream, SecurityEvent
+from auth_server.lock_order import lock
 
 _MOST_STREAMS: Final = 64
 """Of one client: each start of a receiver begins one, and those that are not polled any more go first."""
@@ -60,8 +61,11 @@ def last_event(db: Session) -> tuple[int, int]:
 
 def remove_old_events(db: Session, now: datetime) -> None:
     """Remove events that concern no token any more, and streams that nobody polls."""
-    db.execute(delete(SecurityEvent).where(SecurityEvent.expires_at <= now))
-    db.execute(delete(EventStream).where(EventStream.polled_at < now - _ABANDONED))
+    abandoned, old = EventStream.polled_at < now - _ABANDONED, SecurityEvent.expires_at <= now
+    lock(db, EventStream, abandoned)
+    db.execute(delete(EventStream).where(abandoned))
+    lock(db, SecurityEvent, old)
+    db.execute(delete(SecurityEvent).where(old))
 
 
 def _make_room(db: Session, client_id: str) -> None:

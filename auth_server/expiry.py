@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from auth_server.context import Context
 from auth_server.event_streams import remove_old_events
+from auth_server.lock_order import lock
 from auth_server.tables import (
     AuthorizationCode,
     FailedSignOn,
@@ -29,10 +30,14 @@ _KEPT: Final = timedelta(hours=1)
 
 def remove_expired(db: Session, now: datetime) -> None:
     """Remove codes, tokens, sessions, assertions and events whose time is over. Grants stay."""
-    for table in (AuthorizationCode, RefreshToken, IssuedToken, SignOnSession, UsedAssertion):
-        db.execute(delete(table).where(table.expires_at < now - _KEPT))
+    quiet = FailedSignOn.last_at < now - _KEPT
+    lock(db, FailedSignOn, quiet)
+    db.execute(delete(FailedSignOn).where(quiet))
+    for table in (SignOnSession, AuthorizationCode, RefreshToken, IssuedToken, UsedAssertion):
+        expired = table.expires_at < now - _KEPT
+        lock(db, table, expired)
+        db.execute(delete(table).where(expired))
     remove_old_events(db, now)
-    db.execute(delete(FailedSignOn).where(FailedSignOn.last_at < now - _KEPT))
 
 
 async def remove_expired_regularly(context: Context) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from auth_server.audit import record
 from auth_server.authorization_server import NO_STORE
+from auth_server.clients import Agent
 from auth_server.context import Context, InContext
 from auth_server.delegation_grants import grants_of, withdraw_grant
 from auth_server.documented import PROTECTED, problem
@@ -101,14 +102,27 @@ def userinfo(context: InContext, token: Annotated[AccessToken, needs("openid")])
     )
 
 
-@router.get("/grants", name="grant.list", responses=PROTECTED)
+@router.get("/grants", name="grant.list", responses=PROTECTED | problem(422))
 def grants(
-    context: InContext, token: Annotated[AccessToken, needs("grant_management_query")]
-) -> dict[str, list[dict[str, Any]]]:
-    """List what the customer allows, to whom, until when."""
+    context: InContext,
+    token: Annotated[AccessToken, needs("grant_management_query")],
+    agent_id: Annotated[
+        str | None,
+        Query(max_length=512, pattern=r"^[!-~]+$", description="an agent whose state is asked for as well"),
+    ] = None,
+) -> dict[str, Any]:
+    """List what the customer allows, to whom, until when.
+
+    With `agent_id`, `agent` says in which state that agent is, so that an app knows whether it makes
+    sense to ask the customer to allow it; null if there is none for this customer.
+    """
     with context.transaction() as db:
         _permit(context, db, "grant.list", token)
-        return {"grants": [_shown(db, grant) for grant in grants_of(db, token.subject, context.now())]}
+        allowed = [_shown(db, grant) for grant in grants_of(db, token.subject, context.now())]
+        if agent_id is None:
+            return {"grants": allowed}
+        shown = _agent_shown(agent_id, find_agent(db, agent_id), db.get(Customer, token.subject))
+        return {"grants": allowed, "agent": shown if shown["is_for_you"] else None}
 
 
 @router.delete(
@@ -172,19 +186,23 @@ def _record(
     record(db, 1, decision, reason, operation, time=context.now(), **of_token(token) | fields)
 
 
+def _agent_shown(agent_id: str, agent: Agent | None, customer: Customer | None) -> dict[str, Any]:
+    return {
+        "id": agent_id,
+        "name": agent.name if agent else agent_id,
+        "owner": agent.owner if agent else "",
+        "state": agent.state if agent else "retired",
+        "is_for_you": bool(agent and customer and agent.is_for(customer.sub, customer.groups)),
+        "max_transfer_minor": agent.max_transfer_minor if agent else None,
+    }
+
+
 def _shown(db: Session, grant: DelegationGrant) -> dict[str, Any]:
     agent, customer = find_agent(db, grant.agent), db.get(Customer, grant.sub)
     scope = Scope.parse(grant.scope)
     return {
         "grant_id": grant.grant_id,
-        "agent": {
-            "id": grant.agent,
-            "name": agent.name if agent else grant.agent,
-            "owner": agent.owner if agent else "",
-            "state": agent.state if agent else "retired",
-            "is_for_you": bool(agent and customer and agent.is_for(customer.sub, customer.groups)),
-            "max_transfer_minor": agent.max_transfer_minor if agent else None,
-        },
+        "agent": _agent_shown(grant.agent, agent, customer),
         "scope": [{"name": n, "description": text} for n, text in DESCRIPTIONS.items() if n in scope],
         "created_at": grant.created_at.isoformat(),
         "expires_at": grant.expires_at.isoformat(),

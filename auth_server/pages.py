@@ -41,11 +41,18 @@ def page(
 
 
 def error_page(
-    context: Context, request: Request, status: int, title: str, detail: str, retry: str = ""
+    context: Context,
+    request: Request,
+    status: int,
+    title: str,
+    detail: str,
+    retry: str = "",
+    go_on: str = "Try again",
 ) -> Response:
-    """Render an error that a person can act on; `retry` is an address of ours that they may go on at."""
+    """Render an error that a person can act on; `retry` is an address of ours where they may `go_on`."""
     back = context.settings.banking_app_url
-    return page(context, request, "error.html", status, title=title, detail=detail, retry=retry, back=back)
+    values = {"title": title, "detail": detail, "retry": retry, "go_on": go_on, "back": back}
+    return page(context, request, "error.html", status, **values)
 
 
 def sign_on_page(

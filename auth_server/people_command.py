@@ -15,7 +15,13 @@ from auth_server.agent_history import By, by
 from auth_server.agents_shown import table
 from auth_server.command_run import run
 from auth_server.customer_groups import set_groups
-from auth_server.disabling import disable_customer, disable_staff, enable_customer, enable_staff
+from auth_server.disabling import (
+    disable_customer,
+    disable_staff,
+    enable_customer,
+    enable_staff,
+    set_password,
+)
 from auth_server.passwords import Passwords
 from auth_server.people import Person
 from auth_server.people_parser import password
@@ -30,14 +36,14 @@ def run_people(arguments: argparse.Namespace, settings: Settings) -> int:
     command = f"{arguments.command} {arguments.action}"
     try:
         # Asked for before the transaction begins: whoever types is slow, and the server waits for it.
-        password_hash = _password_hash(arguments) if command == "staff add" else ""
+        password_hash = _password_hash(arguments) if "password_file" in arguments else ""
     except RegistryError as error:
         sys.stderr.write(f"{command}: {error}\n")
         return 2
 
     def shown(db: Session) -> str:
         staff = arguments.command == "staff"
-        people = _staff(arguments, db, password_hash) if staff else _customers(arguments, db)
+        people = _staff(arguments, db, password_hash) if staff else _customers(arguments, db, password_hash)
         rows = [person_shown(person) for person in people]
         if not arguments.as_json:
             return _as_table(rows)
@@ -55,16 +61,20 @@ def _staff(arguments: argparse.Namespace, db: Session, password_hash: str) -> Se
             return [add_staff(db, sub, arguments.name, arguments.role, password_hash, who)]
         case "role":
             return [change_role(db, sub, arguments.role, who)]
+        case "set-password":
+            return [set_password(db, Staff, sub, password_hash, who)]
         case "disable":
             return [disable_staff(db, sub, who)]
     return [enable_staff(db, sub, who)]
 
 
-def _customers(arguments: argparse.Namespace, db: Session) -> Sequence[Person]:
+def _customers(arguments: argparse.Namespace, db: Session, password_hash: str) -> Sequence[Person]:
     if arguments.action == "list":
         return db.scalars(select(Customer).order_by(Customer.sub)).all()
     if arguments.action == "groups":
         return [set_groups(db, arguments.sub, arguments.group or [], _by(arguments))]
+    if arguments.action == "set-password":
+        return [set_password(db, Customer, arguments.sub, password_hash, _by(arguments))]
     change = disable_customer if arguments.action == "disable" else enable_customer
     return [change(db, arguments.sub, _by(arguments))]
 

@@ -83,8 +83,11 @@ def _check(context: Context, request: Request, username: str, password: str) -> 
             sub = person.sub if person else None
             _record(context, db, "deny", "user name and password do not match", sub)
             return None
-        if hold_enabled(db, type(person), person.sub) is None:
-            _record(context, db, "deny", "the password is right, but this person is disabled", person.sub)
+        compared = person.password_hash
+        held = hold_enabled(db, type(person), person.sub)
+        if held is None or held.password_hash != compared:
+            why = "this person is disabled" if held is None else "it has just been changed"
+            _record(context, db, "deny", f"the password is right, but {why}", person.sub)
             return None
         forget_failures(db, username)
         _record(context, db, "permit", "the password is right", person.sub)

@@ -1,10 +1,12 @@
 """Access tokens: issued, and read back."""
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from auth_server.signing_keys import SigningKeys
@@ -103,16 +105,23 @@ class TokenIssuer:
         Raises:
             InvalidToken: one has been revoked meanwhile.
         """
-        if not all(_is_live(db, token.jti, hold=True) for token in tokens):
+        jtis = {jti for token in tokens for jti in _line(db, token.jti)}
+        in_order = select(IssuedToken).where(IssuedToken.jti.in_(jtis)).order_by(IssuedToken.jti)
+        held = db.scalars(
+            in_order.with_for_update(read=True), execution_options={"populate_existing": True}
+        ).all()
+        if len(held) < len(jtis) or any(row.revoked_at is not None for row in held):
             raise InvalidToken("The token has been revoked.")
 
 
-def _is_live(db: Session, jti: str | None, *, hold: bool = False) -> bool:
+def _is_live(db: Session, jti: str) -> bool:
+    rows = [db.get(IssuedToken, one) for one in _line(db, jti)]
+    return all(row is not None and row.revoked_at is None for row in rows)
+
+
+def _line(db: Session, jti: str | None) -> Iterator[str]:
+    """Yield a token's identifier, and of each that it was exchanged for; that never changes."""
     while jti is not None:
-        row = db.get(
-            IssuedToken, jti, with_for_update={"read": True} if hold else None, populate_existing=hold
-        )
-        if row is None or row.revoked_at is not None:
-            return False
-        jti = row.parent_jti
-    return True
+        yield jti
+        row = db.get(IssuedToken, jti)
+        jti = row.parent_jti if row else None

@@ -56,10 +56,15 @@ class Change(Document):
     changes: Mapping[str, Any] = {}
 
 
-class Agent(AgentSummary):
-    """One agent with its history, oldest first."""
+class History(Document):
+    """A page of an agent's history, oldest first; `earlier` leads to the page before it, if there is one."""
 
     history: tuple[Change, ...]
+    earlier: int | None = None
+
+
+class Agent(AgentSummary, History):
+    """One agent with the end of its history."""
 
 
 class Numbers(Document):
@@ -125,6 +130,19 @@ class AdministrationClient:
         """Return one agent."""
         response = self._service.call("GET", f"{self._endpoint}/agent", token, {"agent_id": agent_id})
         return self._service.document(response, Agent)
+
+    def history(self, token: str, agent: Agent, pages: int) -> History:
+        """Return so many more pages of an agent's history as well as what came with it; 10 at most."""
+        found = History(history=agent.history, earlier=agent.earlier)
+        for _ in range(min(pages, _MAX_PAGES)):
+            if found.earlier is None:
+                break
+            window = {"before": found.earlier, "limit": _PAGE}
+            asked: dict[str, str | int] = {"agent_id": agent.agent_id, **window}
+            response = self._service.call("GET", f"{self._endpoint}/agent/history", token, asked)
+            page = self._service.document(response, History)
+            found = History(history=page.history + found.history, earlier=page.earlier)
+        return found
 
     def grants(self, token: str, agent_id: str) -> AgentGrants:
         """Return an agent's grants; of those in force the newest 100."""

@@ -19,7 +19,8 @@ from banking_app.account_client import AccountClient
 from banking_app.administration_client import AdministrationClient
 from banking_app.asking import Assistant
 from banking_app.audit import Audit
-from banking_app.audit_trail import AuditSource, AuditTrail
+from banking_app.audit_source import AuditSource
+from banking_app.audit_trail import AuditTrail
 from banking_app.chat_client import ChatClient
 from banking_app.conversations import Conversations
 from banking_app.cookies import Cookies

@@ -97,16 +97,16 @@ class Assistant:
     def _stopped(self, session_id: str) -> AssistantStopped | None:
         """Return that the bank has stopped the assistant, if that is why it gets no token.
 
-        The customer's grant is there all the same, so to offer consent would lead nowhere. Unknown where the
-        authorization server does not show grants.
+        Whether the customer allows it something or not, to offer consent would lead nowhere. Unknown where
+        the authorization server does not show grants.
         """
         if not self.grants.offered:
             return None
         try:
-            grants = self.grants.grants(self.tokens.issuer_token(session_id))
+            token = self.tokens.issuer_token(session_id)
+            agent = self.grants.grants_and_agent(token, self.agent_id).agent
         except Failure:
             return None
-        agent = next((grant.agent for grant in grants if grant.agent.id == self.agent_id), None)
         if agent is None or not agent.is_stopped:
             return None
         return AssistantStopped(agent.id, str(agent.state))

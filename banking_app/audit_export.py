@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from banking_app.audit_records import AuditRecord, Trace
+from delegation.record_export import cell
 
 _COLUMNS: Final = tuple(AuditRecord.model_fields)
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_json_lines(traces: Iterable[Trace]) -> str:
@@ -28,12 +28,5 @@ def as_csv(traces: Iterable[Trace]) -> str:
     writer.writerow(_COLUMNS)
     for trace in traces:
         for record in trace.records:
-            writer.writerow(_cell(value) for value in record.model_dump(mode="json").values())
+            writer.writerow(cell(value) for value in record.model_dump(mode="json").values())
     return written.getvalue()
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,95 +1,17 @@
 """One search over the records of the three services that decide: page by page, newest first."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-import httpx2
-
 from banking_app.audit_records import AuditRecord, Trace, traces
-from banking_app.failures import Failure, Refused, SessionOver
+from banking_app.audit_source import MOST_AT_ONCE, AuditSource, Question, around
+from banking_app.audit_whole import Export, export
+from banking_app.failures import Failure, SessionOver
 from banking_app.parties import PARTIES
-from banking_app.service_http import Document, Service
 
-MOST_AT_ONCE: Final = 1000
 _PAGE: Final = 60
-_AROUND: Final = timedelta(minutes=10)
-"""How long before and after a found record its trace is looked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What a record must have; None asks for nothing. `since` is included, `until` is not (aware UTC)."""
-
-    sub: str | None = None
-    agent: str | None = None
-    operation: str | None = None
-    decision: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    trace_id: str | None = None
-
-    def parameters(self) -> dict[str, str | int]:
-        """Return it as the query parameters of `GET /audit`."""
-        asked = {
-            "sub": self.sub,
-            "agent": self.agent,
-            "operation": self.operation,
-            "decision": self.decision,
-            "from": self.since.isoformat() if self.since else None,
-            "to": self.until.isoformat() if self.until else None,
-            "trace_id": self.trace_id,
-        }
-        return {name: value for name, value in asked.items() if value is not None}
-
-    @property
-    def splits_traces(self) -> bool:
-        """Whether a record can be found and another of its trace cannot."""
-        return self.operation is not None or self.decision is not None
-
-
-class _Page(Document):
-    records: tuple[AuditRecord, ...]
-    next: int | None = None
-
-
-class AuditSource:
-    """One service's records, for those who audit it. `token` gives what opens them, by session.
-
-    `offered` is False where its setting is empty.
-    """
-
-    def __init__(self, name: str, endpoint: str, http: httpx2.Client, token: Callable[[str], str]) -> None:
-        self._endpoint = endpoint
-        self._service = Service(http, name, f"The records of the {name} cannot be shown.")
-        self._token = token
-
-    @property
-    def offered(self) -> bool:
-        """Whether this service shows its records."""
-        return bool(self._endpoint)
-
-    def newest(
-        self, session_id: str, question: Question, before: int | None = None, limit: int = _PAGE
-    ) -> tuple[tuple[AuditRecord, ...], int | None]:
-        """Return records, newest first, and the position before which there are more, if there are.
-
-        Raises:
-            Failure: they cannot be had.
-        """
-        asked = question.parameters() | {"order": "newest", "limit": limit}
-        if before is not None:
-            asked["before"] = before
-        try:
-            token = self._token(session_id)
-        except Refused as refused:
-            raise Refused(
-                "You get no token for these records; administrators and auditors do.", refused.hint
-            ) from None
-        response = self._service.call("GET", self._endpoint, token, asked)
-        page = self._service.document(response, _Page)
-        return page.records, page.next
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +57,10 @@ class AuditTrail:
         """Whether any service shows its records."""
         return bool(self._sources)
 
+    def only(self, name: str) -> "AuditTrail":
+        """Return the same over the records of one service, for those who are shown no others."""
+        return AuditTrail({each: source for each, source in self._sources.items() if each == name})
+
     def search(self, session_id: str, question: Question, limit: int = _PAGE) -> Found:
         """Return the first page."""
         return self._page(session_id, Found(question), dict.fromkeys(self._sources), limit)
@@ -142,6 +68,10 @@ class AuditTrail:
     def go_on(self, session_id: str, found: Found, limit: int = _PAGE) -> Found:
         """Return what was found with the next page behind it."""
         return self._page(session_id, found, found.more, limit)
+
+    def export(self, session_id: str, question: Question) -> Export:
+        """Return everything that is found, page after page, and not only what has been looked at."""
+        return export(self._sources, session_id, question)
 
     def permissions(self, session_id: str, question: Question) -> tuple[AuditRecord, ...]:
         """Return when customers gave or changed what they allow, newest first; none where it is unknown."""
@@ -174,21 +104,14 @@ class AuditTrail:
         """Return the other records of the traces that were found, where the question leaves some out."""
         if not found.records or not found.question.splits_traces:
             return ()
-        times = [record.time for record in found.records]
-        around = Question(
-            sub=found.question.sub,
-            agent=found.question.agent,
-            since=min(times) - _AROUND,
-            until=max(times) + _AROUND,
-            trace_id=found.question.trace_id,
-        )
+        asked = around(found.question, found.records)
         wanted = {record.trace_id for record in found.records}
         related: list[AuditRecord] = []
         for name, source in self._sources.items():
             if name in found.lacking:
                 continue
             try:
-                page, _ = source.newest(session_id, around, limit=MOST_AT_ONCE)
+                page, _ = source.newest(session_id, asked, limit=MOST_AT_ONCE)
             except Failure:
                 continue
             related += [record for record in page if record.trace_id in wanted]

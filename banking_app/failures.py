@@ -59,8 +59,10 @@ class AssistantStopped(Failure):
         done = {"suspended": "suspended the assistant", "retired": "retired the assistant for good"}
         what = done.get(state, "not put the assistant into service")
         super().__init__(
-            f"The bank has {what}. It can do nothing for you now, and you need not do anything: what you "
-            "allowed it is kept, and your accounts and your own access are not affected.",
+            f"The bank has {what}. It can do nothing for you now, whatever you allow, and you need not do "
+            "anything: what you have allowed it is kept, and your accounts and your own access are not "
+            "affected. "
+            + ("Use the pages of this app instead." if state == "retired" else "Ask again later."),
             f"The agent is {state} in the authorization server's registry, so it gets no token. To let it go "
             f"on: the staff console, or “python -m auth_server agents resume {agent_id} "
             "--reason …”. Then ask again."

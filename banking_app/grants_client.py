@@ -54,8 +54,11 @@ class Grant(Document):
         return "; ".join(words.get(name, name) for name in used) or None
 
 
-class _Grants(Document):
+class Grants(Document):
+    """What a customer allows, and the agent that was asked about, where the server says so."""
+
     grants: list[Grant]
+    agent: Agent | None = None
 
 
 class GrantsClient:
@@ -77,7 +80,12 @@ class GrantsClient:
 
     def grants(self, token: str) -> list[Grant]:
         """Return the customer's grants in force."""
-        return self._service.document(self._service.call("GET", self._endpoint, token), _Grants).grants
+        return self._service.document(self._service.call("GET", self._endpoint, token), Grants).grants
+
+    def grants_and_agent(self, token: str, agent_id: str) -> Grants:
+        """Return the same, and in which state the agent is: allowed or not, it may have been stopped."""
+        answer = self._service.call("GET", self._endpoint, token, {"agent_id": agent_id})
+        return self._service.document(answer, Grants)
 
     def withdraw(self, token: str, grant_id: str) -> None:
         """End a grant at once."""

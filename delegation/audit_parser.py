@@ -54,7 +54,7 @@ def _add_list(every: Any) -> None:  # noqa: ANN401 - as above
     listing.add_argument("--trace-id", help="of this trace")
     listing.add_argument("--jti", help="under the token with this identifier")
     listing.add_argument(
-        "--after", type=int, default=0, metavar="POSITION", help="after this position: the next page"
+        "--after", type=_position, default=0, metavar="POSITION", help="after this position: the next page"
     )
     listing.add_argument(
         "--limit", type=_limit, default=100, metavar="N", help=f"at most so many, {MOST_AT_ONCE} at most"
@@ -76,6 +76,13 @@ def _limit(text: str) -> int:
     if not 1 <= limit <= MOST_AT_ONCE:
         raise argparse.ArgumentTypeError(f"{text} is not from 1 to {MOST_AT_ONCE}")
     return limit
+
+
+def _position(text: str) -> int:
+    position = int(text)
+    if not 0 <= position < 2**63:
+        raise argparse.ArgumentTypeError(f"{text} is no position of a record")
+    return position
 
 
 def _time(text: str) -> datetime:

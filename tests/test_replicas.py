@@ -6,7 +6,7 @@ Issue 4. The replicas of a service share its key and its database, as DATA_DIR a
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx2
@@ -21,6 +21,7 @@ from tests.stack.agent_registry import switch_agent
 from tests.stack.banking_app import BankingApp
 from tests.stack.deployment import ALEX, READ_BALANCE, SAM
 from tests.stack.doors import Doors
+from tests.stack.killing import Parties
 from tests.stack.local_stack import OwnStack
 from tests.stack.secrets_seen import SecretsSeen
 from tests.stack.waiting import until
@@ -47,9 +48,16 @@ class ReplicatedStack(OwnStack):
         return replica
 
 
+@dataclass(frozen=True)
+class Replicated:
+    """The stack, and who holds tokens for its doors and those of the replicas."""
+
+    stack: ReplicatedStack
+    parties: Parties
+
+
 @pytest.fixture(scope="module")
-def replicated(postgres: Postgres) -> Iterator[tuple[ReplicatedStack, dict[str, str]]]:
-    """The stack, and the addresses of the replicas."""
+def replicated(postgres: Postgres) -> Iterator[Replicated]:
     numbers = free_ports(len(SERVICES) + len(REPLICATED))
     port, second = (
         dict(zip(SERVICES, numbers, strict=False)),
@@ -66,36 +74,42 @@ def replicated(postgres: Postgres) -> Iterator[tuple[ReplicatedStack, dict[str, 
             replica = stack.start_replica(service, second[service], **changes)
             ending.callback(replica.wait_or_kill, 10)
             ending.callback(replica.terminate)
-        yield stack, address
-
-
-def test_what_ends_ends_at_every_replica_and_nothing_else_does(
-    replicated: tuple[ReplicatedStack, dict[str, str]],
-) -> None:
-    stack, second = replicated
-    seen = SecretsSeen({stack.deployment.password})
-    with httpx2.Client(timeout=20) as http:
+        seen, http = SecretsSeen({stack.deployment.password}), ending.enter_context(httpx2.Client(timeout=20))
+        everywhere = [Doors(stack.deployment, http), Doors(replace(stack.deployment, **address), http)]
         app = BankingApp(stack.deployment, stack.client_key("banking_app"), http, seen)
         agent = Agent(stack.deployment, stack.client_key("chatbot"), http, seen)
-        everywhere = [Doors(stack.deployment, http), Doors(replace(stack.deployment, **second), http)]
-        signed_on, bystander = app.sign_on(ALEX, READ_BALANCE), app.sign_on(SAM, READ_BALANCE)
-        subject, other = (
-            signed_on.subject_token(),
-            agent.delegation_token(bystander.subject_token(), READ_BALANCE),
-        )
-        token = agent.delegation_token(subject, READ_BALANCE)
-        assert all(doors.serve(one) for doors in everywhere for one in (token, other))
+        yield Replicated(stack, Parties(app, agent, everywhere))
 
-        form = {"token": subject, **app.authentication()}
-        assert http.post(app.deployment.revocation_endpoint, data=form).status_code == 200
-        for doors in everywhere:
-            doors.expect_ended(token)
-            assert doors.serve(other)
 
-        switch_agent(stack, "suspend")
-        for doors in everywhere:
-            doors.expect_ended(other)
-        switch_agent(stack, "resume")
-        anew = agent.delegation_token(bystander.subject_token(), READ_BALANCE)
-        assert all(doors.serve(anew) for doors in everywhere)
-        assert all(doors.refuse(other) for doors in everywhere)
+def test_what_ends_ends_at_every_replica_and_nothing_else_does(replicated: Replicated) -> None:
+    stack, app, agent = replicated.stack, replicated.parties.app, replicated.parties.agent
+    everywhere = replicated.parties.everywhere
+    signed_on, bystander = app.sign_on(ALEX, READ_BALANCE), app.sign_on(SAM, READ_BALANCE)
+    subject, other = (
+        signed_on.subject_token(),
+        agent.delegation_token(bystander.subject_token(), READ_BALANCE),
+    )
+    token = agent.delegation_token(subject, READ_BALANCE)
+    assert all(doors.serve(one) for doors in everywhere for one in (token, other))
+
+    form = {"token": subject, **app.authentication()}
+    assert app.http.post(app.deployment.revocation_endpoint, data=form).status_code == 200
+    for doors in everywhere:
+        doors.expect_ended(token)
+        assert doors.serve(other)
+
+    switch_agent(stack, "suspend")
+    for doors in everywhere:
+        doors.expect_ended(other)
+    switch_agent(stack, "resume")
+    anew = agent.delegation_token(bystander.subject_token(), READ_BALANCE)
+    assert all(doors.serve(anew) for doors in everywhere)
+    assert all(doors.refuse(other) for doors in everywhere)
+
+
+@pytest.mark.parametrize("moment", [3, 8])
+@pytest.mark.parametrize("killed", ["gateway", "account_api", "auth_server"])
+def test_no_revoked_token_is_taken_again_at_any_replica_after_one_service_is_killed(
+    killed: str, moment: int, replicated: Replicated
+) -> None:
+    replicated.parties.kill_amid_revocations(replicated.stack, killed, moment)

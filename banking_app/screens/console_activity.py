@@ -6,7 +6,7 @@ from typing import Any, Final
 import streamlit as st
 
 from banking_app.administration_client import Agent
-from banking_app.audit_trail import MOST_AT_ONCE, Question
+from banking_app.audit_source import MOST_AT_ONCE, Question
 from banking_app.decision_history import Bin, by_hour, decision_history
 from banking_app.parties import PARTIES
 from banking_app.rendering import render

@@ -34,7 +34,17 @@ def draw(services: Services, who: Customer, agent_id: str) -> None:
     st.html(render("console_grants.html", numbers=grants.numbers, count=len(grants.grants)))
     for grant in grants.grants:
         _draw_grant(services, who, agent, grant, may_write=may_write)
-    st.html(render("console_history.html", history=tuple(reversed(agent.history))))
+    _draw_history(services, token, agent)
+
+
+def _draw_history(services: Services, token: str, agent: Agent) -> None:
+    pages = f"history-{agent.agent_id}"
+    found = services.administration.history(token, agent, int(st.session_state.get(pages, 0)))
+    more = found.earlier is not None
+    st.html(render("console_history.html", history=tuple(reversed(found.history)), more=more))
+    if more and st.button("Show earlier", key="earlier", icon=":material/expand_more:"):
+        st.session_state[pages] = int(st.session_state.get(pages, 0)) + 1
+        st.rerun()
 
 
 def _draw_transitions(services: Services, who: Customer, agent: Agent) -> None:

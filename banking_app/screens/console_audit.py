@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 
 from banking_app.audit_export import as_csv, as_json_lines
-from banking_app.audit_records import Trace
-from banking_app.audit_trail import Found, Question, allowed_by
+from banking_app.audit_source import Question
+from banking_app.audit_trail import AuditTrail, Found, allowed_by
+from banking_app.audit_whole import MOST_EXPORTED, Export
 from banking_app.parties import PARTIES
 from banking_app.rendering import render
 from banking_app.screens.visitor import Customer
 from banking_app.services import Services
 
 _FOUND: Final = "audit-found"
+_EXPORT: Final = "audit-export"
 _OPERATIONS: Final = (
     *("account.list", "account.read_balance", "account.read_transactions", "account.transfer"),
     *("token.exchange", "grant.give", "grant.withdraw", "agent.suspend", "agent.resume", "agent.retire"),
@@ -27,10 +29,13 @@ def draw(services: Services, who: Customer) -> None:
     """Draw the search, and what was found. A service that does not show its records is named."""
     trail = services.audit_trail
     missing = [PARTIES[name] for name in trail.not_offered]
-    st.html(render("console_audit.html", missing=missing, offered=trail.offered))
+    is_owner = who.session.role == "owner"
+    st.html(render("console_audit.html", missing=missing, offered=trail.offered, is_owner=is_owner))
     if not trail.offered:
         return
     own = _own_agents(services, who)
+    if is_owner:
+        trail = trail.only("auth_server")
     if own is not None and not own:
         st.html(render("console_agents.html", agents=(), chosen="all", role=who.session.role))
         return
@@ -39,6 +44,7 @@ def draw(services: Services, who: Customer) -> None:
     if question is not None or found is None:
         found = trail.search(who.session_id, question or Question(agent=own[0] if own else None))
         st.session_state[_FOUND] = found
+        st.session_state.pop(_EXPORT, None)
     traces = found.traces
     given = trail.permissions(who.session_id, found.question)
     rows = [(trace, allowed_by(trace, given)) for trace in traces]
@@ -50,7 +56,7 @@ def draw(services: Services, who: Customer) -> None:
             st.session_state[_FOUND] = trail.go_on(who.session_id, found)
             st.rerun()
         if traces:
-            _draw_downloads(traces)
+            _draw_downloads(trail, who, found.question)
 
 
 def _own_agents(services: Services, who: Customer) -> list[str] | None:
@@ -108,22 +114,26 @@ def _start(day: date | None, days: int = 0) -> datetime | None:
     return datetime.combine(day, time(), UTC) + timedelta(days=days) if day else None
 
 
-def _draw_downloads(traces: Sequence[Trace]) -> None:
-    st.download_button(
-        "Download these as JSON lines",
-        as_json_lines(traces),
-        "records.jsonl",
-        "application/jsonl",
-        on_click="ignore",
-        icon=":material/download:",
-        key="audit-jsonl",
-    )
-    st.download_button(
-        "Download these as CSV",
-        as_csv(traces),
-        "records.csv",
-        "text/csv",
-        on_click="ignore",
-        icon=":material/download:",
-        key="audit-csv",
-    )
+def _draw_downloads(trail: AuditTrail, who: Customer, question: Question) -> None:
+    """Read all that was asked for when that is wanted, and not only the pages that are shown."""
+    if st.button("Prepare a download of everything found", key="audit-prepare", icon=":material/download:"):
+        st.session_state[_EXPORT] = trail.export(who.session_id, question)
+    export: Export | None = st.session_state.get(_EXPORT)
+    if export is None:
+        return
+    st.html(render("console_export.html", **export_shown(export)))
+    for label, data, name, kind in (
+        ("Download as JSON lines", as_json_lines(export.traces), "records.jsonl", "application/jsonl"),
+        ("Download as CSV", as_csv(export.traces), "records.csv", "text/csv"),
+    ):
+        st.download_button(label, data, name, kind, on_click="ignore", key=f"audit-{name}")
+
+
+def export_shown(export: Export) -> dict[str, Any]:
+    """Return what the page says of a download."""
+    return {
+        "count": export.count,
+        "most": MOST_EXPORTED,
+        "cut": [PARTIES[name] for name in export.cut],
+        "lacking": list(export.lacking.values()),
+    }

@@ -22,17 +22,19 @@ def draw(services: Services, who: Customer) -> None:
     st.html(render("permissions.html", offered=services.grants.offered))
     if not services.grants.offered:
         return
-    grants = services.grants.grants(services.tokens.issuer_token(who.session_id))
+    token, agent_id = services.tokens.issuer_token(who.session_id), services.settings.agent_id
+    found = services.grants.grants_and_agent(token, agent_id)
     if agent := st.session_state.pop(_WITHDRAWN, None):
         st.html(render("withdrawn.html", agent=agent))
     allow = sign_on_address(services.settings.public_url, Page.PERMISSIONS, ask_consent=True)
-    if not grants:
-        st.html(render("no_grant.html", allow=allow))
-    for grant in grants:
+    if not found.grants:
+        st.html(render("no_grant.html", allow=allow, agent=found.agent))
+    for grant in found.grants:
         with st.container(key=f"grant-{grant.grant_id}", border=True):
             st.html(render("grant.html", grant=grant))
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.html(render("change_grant.html", change=allow), width="content")
+                if not grant.agent.is_stopped:
+                    st.html(render("change_grant.html", change=allow), width="content")
                 withdraw = st.button(
                     "Withdraw this permission", key=f"withdraw-{grant.grant_id}", icon=":material/block:"
                 )

@@ -2,11 +2,17 @@
 
 import json
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sqlalchemy import Connection, select, text
+
+from account_api import tables
 from tests.account_api.banks import open_bank, sqlite_url, transfer_order
 from tests.issuer import TestIssuer
+from tests.postgres import Postgres
 
 
 def test_a_transfer_whose_body_comes_after_the_tokens_end_is_not_booked(
@@ -37,3 +43,29 @@ def test_a_transfer_whose_body_comes_after_the_tokens_end_is_not_booked(
         assert sum(bank.ledger.booked().values()) == before
         [record] = [one._mapping for one in bank.ledger.records()]
         assert (record["decision"], record["operation"]) == ("deny", "account.transfer")
+
+
+def test_a_transfer_that_waited_for_a_lock_until_after_the_tokens_end_is_not_booked(
+    postgres: Postgres, issuer: TestIssuer
+) -> None:
+    with open_bank(postgres.new_database(), issuer) as bank, ThreadPoolExecutor(1) as others:
+        before = sum(bank.ledger.booked().values())
+        token = issuer.delegation_token("account:transfer")
+        with bank.ledger.engine.begin() as holder:
+            holder.execute(select(tables.account).with_for_update())
+            answer = others.submit(bank.transfer, "waits", token)
+            _until_somebody_waits(holder)
+            bank.clock.forward(seconds=301)
+        refused = answer.result(timeout=30)
+        assert (refused.status_code, "The token has expired." in refused.text) == (401, True)
+        assert sum(bank.ledger.booked().values()) == before
+        [record] = [one._mapping for one in bank.ledger.records()]
+        assert (record["decision"], record["operation"]) == ("deny", "account.transfer")
+
+
+def _until_somebody_waits(connection: Connection) -> None:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    until = time.monotonic() + 4
+    while not connection.scalar(waiting):
+        assert time.monotonic() < until, "nobody waits for the lock"
+        time.sleep(0.01)

@@ -97,6 +97,7 @@ def test_what_was_registered_is_shown_with_its_history_and_of_keys_the_kid_alone
         "state": "active",
         "kids": [key.kid],
         "jwks_uri": None,
+        "earlier": None,
     }
     assert (entry["who"], entry["action"], entry["why"]) == (owner.sub, "register", "ticket 7")
     assert key.public_jwk["x"] not in answer.text
@@ -201,6 +202,7 @@ def test_anothers_agent_and_one_that_does_not_exist_look_the_same(
 ) -> None:
     for method, path, sent in (
         ("GET", "/admin/agent", None),
+        ("GET", "/admin/agent/history", None),
         ("GET", "/admin/agent/grants", None),
         ("PATCH", "/admin/agent", {"name": "Mine"}),
         ("POST", "/admin/agent/retire", BECAUSE),
@@ -265,6 +267,9 @@ PRIVATE = {"kty": "EC", "crv": "P-256", "x": "x", "y": "y", "d": "d", "kid": "k"
         ({"agent_id": None}, "agent_id"),
         ({"name": ""}, "name"),
         ({"name": "a\x00b"}, "name"),
+        ({"name": "a\x9b31mb"}, "name"),
+        ({"purpose": "a\u202eb"}, "purpose"),
+        ({"owner": "a\u2028b"}, "owner"),
         ({"owner": "x" * 513}, "owner"),
         ({"jwks": [PRIVATE]}, "private key"),
         ({"jwks": []}, "at least one"),
@@ -274,10 +279,15 @@ PRIVATE = {"kty": "EC", "crv": "P-256", "x": "x", "y": "y", "d": "d", "kid": "k"
         ({"scopes": {ACCOUNT_API: []}}, "scopes"),
         ({"max_seconds": 301}, "max_seconds"),
         ({"customers": []}, "customers"),
+        ({"max_seconds": True}, "max_seconds"),
         ({"max_transfer_minor": 0}, "max_transfer_minor"),
+        ({"max_transfer_minor": True}, "max_transfer_minor"),
+        ({"max_transfer_minor": "250"}, "max_transfer_minor"),
+        ({"max_transfer_minor": 250.0}, "max_transfer_minor"),
         ({"max_transfer_minor": 2**53}, "max_transfer_minor"),
         ({"state": "active"}, "state"),
         ({"reason": "a\nb"}, "reason"),
+        ({"reason": "a\u2066b"}, "reason"),
     ],
 )
 def test_what_is_registered_is_checked_and_every_fault_is_named(
@@ -294,6 +304,29 @@ def test_an_edit_that_cannot_be_is_refused(owner: StaffMember, changes: dict[str
     agent = {"agent_id": owner.register()}
     assert owner.request("PATCH", "/admin/agent", changes, **agent).status_code in {409, 422}
     assert len(owner.get("/admin/agent", **agent)["history"]) == 1
+
+
+def test_a_history_is_shown_page_by_page_and_nobody_elses(
+    owner: StaffMember, administrator: StaffMember
+) -> None:
+    agent = {"agent_id": owner.register()}
+    for number in range(23):
+        owner.done("PATCH", "/admin/agent", {"name": f"Number {number}"}, **agent)
+    shown = owner.get("/admin/agent", **agent)
+    names = [entry["changes"]["name"][1] for entry in shown["history"]]
+    assert names == [f"Number {number}" for number in range(3, 23)]
+    first = owner.get("/admin/agent/history", **agent)
+    assert first == {"history": shown["history"], "earlier": shown["earlier"]}
+    last = owner.get("/admin/agent/history", **agent, before=shown["earlier"])
+    assert [entry["action"] for entry in last["history"]] == ["register", "edit", "edit", "edit"]
+    assert last["earlier"] is None
+    whole = owner.get("/admin/agent/history", **agent, limit=24)
+    assert whole == {"history": last["history"] + first["history"], "earlier": None}
+    assert owner.get("/admin/agent/history", **agent, limit=24, before=2**63 - 1) == whole
+    assert owner.request("GET", "/admin/agent/history", **agent, limit=101).status_code == 422
+    other = staff_member(owner.server, "owner")
+    assert other.request("GET", "/admin/agent/history", **agent).status_code == 404
+    assert administrator.get("/admin/agent/history", **agent, limit=24) == whole
 
 
 def test_without_a_reason_nobody_is_stopped(owner: StaffMember, administrator: StaffMember) -> None:

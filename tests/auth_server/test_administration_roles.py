@@ -78,6 +78,7 @@ ENDPOINTS: dict[str, Callable[[Things], Sent]] = {
     "POST /admin/agent/suspend": lambda things: (things.agent(), BECAUSE),
     "POST /admin/agent/resume": lambda things: (things.agent(draft=True), BECAUSE),
     "POST /admin/agent/retire": lambda things: (things.agent(), BECAUSE),
+    "GET /admin/agent/history": lambda things: (things.agent(), None),
     "GET /admin/agent/grants": lambda things: (things.agent(), None),
     "POST /admin/grants/{grant_id}/withdraw": lambda things: ({"grant_id": things.grant_id()}, BECAUSE),
     "GET /admin/customers": lambda things: ({}, None),
@@ -96,6 +97,7 @@ POST /admin/agent/keys                  | 200           | 200   | 404         | 
 POST /admin/agent/suspend               | 200           | 200   | 404         | 403     | 403      | 401
 POST /admin/agent/resume                | 200           | 200   | 404         | 403     | 403      | 401
 POST /admin/agent/retire                | 200           | 200   | 404         | 403     | 403      | 401
+GET /admin/agent/history                | 200           | 200   | 404         | 200     | 403      | 401
 GET /admin/agent/grants                 | 200           | 200   | 404         | 200     | 403      | 401
 POST /admin/grants/{grant_id}/withdraw  | 204           | 204   | 404         | 403     | 403      | 401
 GET /admin/customers                    | 200           | 403   | 403         | 403     | 403      | 401

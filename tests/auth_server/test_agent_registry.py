@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from auth_server.tables import DelegationGrant
 from delegation.signing_key import SigningKey
 from tests.auth_server.browser import Page
 from tests.auth_server.client import refusal
@@ -137,9 +138,13 @@ def test_customers_sign_on_without_an_agent_that_is_stopped(server: AuthServer, 
 
 def test_a_consent_that_comes_after_the_suspension_is_refused(server: AuthServer, registry: Registry) -> None:
     browser = server.browser()
-    page = sign_on(browser, AuthorizationRequest(), server.new_customer())
+    customer = server.new_customer()
+    page = sign_on(browser, AuthorizationRequest(), customer)
     registry("suspend", AGENT, "--reason", "a leaked key")
-    assert decide(browser, page, page.form.choices).parameters["error"] == "invalid_target"
+    answered = decide(browser, page, page.form.choices)
+    assert answered.response.status_code == 409
+    assert "The bank has stopped this assistant" in answered.text
+    assert server.rows(select(DelegationGrant.grant_id).where(DelegationGrant.sub == customer)) == []
 
 
 def test_a_draft_begins_when_it_is_resumed(server: AuthServer, registry: Registry) -> None:

@@ -4,6 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from auth_server.agent_history import By
+from auth_server.agent_registry import Transition, change_state
 from tests.auth_server.browser import Browser, Page
 from tests.auth_server.servers import (
     AGENT,
@@ -235,6 +237,27 @@ def test_the_form_cannot_be_sent_for_a_request_that_names_no_agent(
     assert back.parameters["error"] == "invalid_target"
     assert back.parameters["state"] == request["state"]
     assert granted(server, customer) == []
+
+
+@pytest.mark.parametrize("transition", ["suspend", "retire"])
+def test_whoever_has_the_page_open_while_the_agent_is_stopped_is_told_so_and_allows_nothing(
+    own_server: AuthServer, transition: Transition
+) -> None:
+    server, request = own_server, AuthorizationRequest()
+    customer, browser = server.new_customer(), server.browser()
+    page = sign_on(browser, request, customer)
+    by = By(who="a test", why="to see it", at=server.clock())
+    with server.context.transaction() as db:
+        change_state(db, AGENT, transition, by)
+    told = decide(browser, page, page.form.choices)
+    assert (told.status, told.leads_to) == (409, "")
+    assert "The bank has stopped this assistant" in told.text
+    assert granted(server, customer) == []
+    [record] = server.records(operation="grant.give", sub=customer)
+    assert (record["decision"], record["act"]) == ("deny", [AGENT])
+    again = server.browser()
+    back = sign_on(again, AuthorizationRequest(prompt="login consent"), customer)
+    assert back.leads_to == CALLBACK, "no consent page is offered for an agent that is stopped"
 
 
 def test_the_page_cannot_be_framed_runs_no_script_and_is_not_kept(page: Page) -> None:

@@ -27,16 +27,16 @@ def server(tmp_path: Path, app_keys: JwksServer, agent_keys: JwksServer) -> Iter
 
 
 def test_the_pages_commands_work_in_their_order(server: AuthServer) -> None:
-    assert len(COMMANDS) == 4
+    assert len(COMMANDS) == 6
     for name, rest in COMMANDS:
         arguments = shlex.split(rest)
-        password = ["--password-file", "-"] if arguments[0] == "add" else []
+        password = ["--password-file", "-"] if arguments[0] in {"add", "set-password"} else []
         shown = Command(server, name)(*arguments, *password, text=PASSWORD)
         assert shown["sub"] == arguments[1]
 
 
 def test_the_pages_requests_work_in_their_order(server: AuthServer) -> None:
-    assert len(REQUESTS) == 3
+    assert len(REQUESTS) == 4
     administrator: StaffMember = staff_member(server, "administrator")
     name, rest = COMMANDS[0]
     Command(server, name)(*shlex.split(rest), "--password-file", "-", text=PASSWORD)

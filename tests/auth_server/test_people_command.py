@@ -146,14 +146,19 @@ def test_tables_are_for_people(own_server: AuthServer, on_sqlite: Command) -> No
     assert lines[1].startswith(NEW)
     assert lines[1].split()[-1].endswith("+00:00")
     own_server.new_customer()
-    assert Command(own_server, "customers").run("list").stdout.split()[:3] == ["SUB", "NAME", "DISABLED"]
+    assert Command(own_server, "customers").run("list").stdout.split()[:4] == [
+        "SUB",
+        "NAME",
+        "GROUPS",
+        "DISABLED",
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        *(("staff", command) for command in ("list", "add", "role", "disable", "enable")),
-        *(("customers", command) for command in ("list", "disable", "enable")),
+        *(("staff", command) for command in ("list", "add", "role", "set-password", "disable", "enable")),
+        *(("customers", command) for command in ("list", "set-password", "disable", "enable")),
     ],
 )
 def test_each_command_explains_itself(own_server: AuthServer, name: str, command: str) -> None:

@@ -167,8 +167,10 @@ class Provider:
     def _jwks(self, _request: Request) -> Response:
         return JSONResponse(jwk_set(*self.issuer.keys))
 
-    def _grants(self, _request: Request) -> Response:
-        return self.grants_answer or JSONResponse({"grants": [self._grant()] if self.granted else []})
+    def _grants(self, request: Request) -> Response:
+        grant = self._grant()
+        asked = {"agent": grant["agent"]} if request.query_params.get("agent_id") == AGENT else {}
+        return self.grants_answer or JSONResponse({"grants": [grant] if self.granted else []} | asked)
 
     def _grant(self) -> dict[str, Any]:
         return {

@@ -12,6 +12,7 @@ from banking_app.failures import Refused, ServiceDown, TokenRefused
 from banking_app.money import Money
 from banking_app.rendering import render
 from tests.banking_app.conftest import BankingApp, Serve
+from tests.issuer import AGENT
 
 
 @pytest.fixture
@@ -128,6 +129,18 @@ def test_agent_that_the_bank_has_stopped_is_shown_as_such_with_its_permission(
     page = render("grant.html", grant=grant)
     assert "The bank has stopped this assistant" in page
     assert "Suspended" in page
+
+
+@pytest.mark.parametrize("state", ["suspended", "retired", "draft", "active", None])
+def test_customer_without_a_permission_is_told_that_the_bank_has_stopped_the_agent_and_offered_consent_if_not(
+    app: BankingApp, issuer_token: str, state: str | None
+) -> None:
+    app.provider.granted, app.provider.agent_state = False, state
+    found = app.services.grants.grants_and_agent(issuer_token, AGENT)
+    page = render("no_grant.html", allow="/login?consent=1", agent=found.agent)
+    stopped = state not in {"active", None}
+    assert ("The bank has stopped Bank Assistant" in page) == stopped
+    assert ("/login?consent=1" in page) == (not stopped)
 
 
 def test_what_others_wrote_in_a_grant_is_text_on_the_page(app: BankingApp, issuer_token: str) -> None:

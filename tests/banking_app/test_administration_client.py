@@ -78,6 +78,21 @@ def test_agents_are_listed_and_shown_with_their_history(
     assert agent.history[0].action == "register"
 
 
+def test_a_long_history_is_read_page_by_page(client: AdministrationClient, administrator: str) -> None:
+    agent_id = "https://long-history.example.com"
+    client.register(administrator, typed(agent_id=agent_id).as_json() | {"draft": False})
+    for _ in range(11):
+        client.change_state(administrator, agent_id, "suspend", "to and fro")
+        client.change_state(administrator, agent_id, "resume", "to and fro")
+    agent = client.agent(administrator, agent_id)
+    assert (len(agent.history), agent.earlier is None) == (20, False)
+    assert client.history(administrator, agent, 0).history == agent.history
+    whole = client.history(administrator, agent, 1)
+    assert (len(whole.history), whole.earlier) == (23, None)
+    assert (whole.history[0].action, whole.history[-1]) == ("register", agent.history[-1])
+    assert client.history(administrator, agent, 2) == whole
+
+
 def test_an_agent_is_suspended_and_resumed_with_a_reason(
     client: AdministrationClient, administrator: str
 ) -> None:
@@ -229,7 +244,7 @@ def test_what_others_wrote_is_text_on_every_page_of_the_console(
         "console_agents.html": {"agents": [agent], "chosen": "all", "role": "owner"},
         "console_agent.html": {"agent": agent, "may_write": True},
         "console_registered.html": {"agent": agent},
-        "console_history.html": {"history": agent.history},
+        "console_history.html": {"history": agent.history, "more": False},
         "confirm_transition.html": {"agent": agent, "transition": "retire"},
         "console_registered_now.html": {"agent": agent},
         "console_fault.html": {"faults": [HOSTILE]},

@@ -253,6 +253,7 @@ def test_malformed_event_ends_the_answer_and_keeps_what_came_before(
     assert turn.trouble is not None
 
 
+@pytest.mark.parametrize("granted", [True, False])
 @pytest.mark.parametrize(
     ("state", "said"),
     [
@@ -262,9 +263,10 @@ def test_malformed_event_ends_the_answer_and_keeps_what_came_before(
     ],
 )
 def test_agent_that_the_bank_has_stopped_is_told_as_such_and_no_consent_is_offered(
-    app: BankingApp, asker: Asker, records: Records, state: str, said: str
+    app: BankingApp, asker: Asker, records: Records, state: str, said: str, *, granted: bool
 ) -> None:
     records()
+    app.provider.granted = granted
     app.provider.agent_state = state
     trouble = asker.ask().trouble
     assert trouble is not None

@@ -13,10 +13,13 @@ from starlette.responses import JSONResponse, PlainTextResponse
 
 from banking_app.audit_export import as_csv, as_json_lines
 from banking_app.audit_records import Trace
-from banking_app.audit_trail import AuditSource, AuditTrail, Question, allowed_by
+from banking_app.audit_source import AuditSource, Question
+from banking_app.audit_trail import AuditTrail, allowed_by
+from banking_app.audit_whole import MOST_EXPORTED, Export, export
 from banking_app.decision_history import decision_history
 from banking_app.failures import Refused, SessionOver
 from banking_app.rendering import render
+from banking_app.screens.console_audit import export_shown
 from tests.banking_app.audit_service import START, AuditService
 from tests.issuer import AGENT, CUSTOMER
 
@@ -233,6 +236,75 @@ def test_records_are_taken_away_as_json_lines_and_as_csv(trail: AuditTrail, serv
     assert [row["service"] for row in rows] == list(NAMES)
     assert rows[0]["reason"] == '\'=cmd|"/C calc"!A0, and "more"'
     assert rows[0]["resource"] == "/accounts/4001-01/balance"
+
+
+def test_a_download_holds_all_that_is_found_and_not_only_the_page_that_is_shown(
+    trail: AuditTrail, services: Services
+) -> None:
+    for number in range(1, 1102):
+        add_call(services, number, minute=number)
+    assert len(trail.search("s", Question()).traces) < 100
+    whole = trail.export("s", Question())
+    assert ids(whole.traces) == list(range(1101, 0, -1))
+    assert (whole.count, whole.cut, whole.lacking) == (3303, (), {})
+    assert len(as_json_lines(whole.traces).splitlines()) == 3303
+    assert len(list(csv.reader(io.StringIO(as_csv(whole.traces))))) == 3304
+
+
+def test_a_download_of_one_operation_holds_the_other_records_of_the_same_traces(
+    trail: AuditTrail, services: Services
+) -> None:
+    for number in range(1, 1102):
+        add_call(services, number, minute=number / 100)
+        services["gateway"].add(number + 5000, number / 100, operation="account.list")
+    whole = trail.export("s", Question(operation="account.read_balance"))
+    assert (len(whole.traces), whole.count, whole.cut) == (1101, 3303, ())
+
+
+def test_a_download_says_of_which_service_there_is_more_and_which_failed(
+    services: Services, http: httpx2.Client
+) -> None:
+    for number in range(1, 8):
+        services["auth_server"].add(number, number, service="auth_server")
+    services["gateway"].add(1)
+    services["account_api"].answer = JSONResponse({}, 500)
+    sources = {name: source(name, services[name].url, http) for name in NAMES}
+    whole = export(sources, "s", Question(), most=5)
+    assert ids(whole.traces) == [7, 6, 5, 4, 3, 1]
+    assert whole.cut == ("auth_server",)
+    assert whole.lacking.keys() == {"account_api"}
+    page = render("console_export.html", **export_shown(whole))
+    assert "Authorization server: there are more than 10,000" in page
+    assert "The download is not complete." in page
+    assert "everything that was found" not in page
+    complete = render("console_export.html", **export_shown(Export(whole.traces, (), {})))
+    assert "6 records in all: everything that was found" in complete
+
+
+def test_the_page_states_the_bound_of_a_download_and_what_an_owner_is_not_shown() -> None:
+    for is_owner in (True, False):
+        page = render("console_audit.html", missing=[], offered=True, is_owner=is_owner)
+        assert f"up to {MOST_EXPORTED:,} records of each service" in page
+        assert ("to administrators and auditors only" in page) == is_owner
+
+
+def test_an_owner_is_shown_one_services_records_and_no_other_is_asked(
+    trail: AuditTrail, services: Services
+) -> None:
+    add_call(services, 1)
+    found = trail.only("auth_server").search("s", Question(agent=AGENT))
+    assert [record.service for record in found.traces[0].records] == ["auth_server"]
+    assert not found.lacking
+    assert (services["gateway"].asked, services["account_api"].asked) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\uff1d1", "\uff0b1"]
+)
+def test_no_cell_is_run_as_a_formula(trail: AuditTrail, services: Services, text: str) -> None:
+    add_call(services, 1, reason=text, sub=text, resource=text, scope=text, act=[text])
+    for row in csv.DictReader(io.StringIO(as_csv(trail.search("s", Question()).traces))):
+        assert {row[name] for name in ("reason", "sub", "resource", "scope", "act")} == {f"'{text}"}
 
 
 def test_what_others_wrote_is_text_on_the_page(trail: AuditTrail, services: Services) -> None:

@@ -16,7 +16,7 @@ from delegation.bearer import InvalidToken
 from delegation.jwks import KeysUnavailable, RemoteKeySet
 from delegation.signing_key import SigningKey
 from delegation.token import AccessToken, Actor, DelegationToken
-from delegation.verification import TokenVerifier
+from delegation.verification import TokenVerifier, access_token, key_id
 from tests.clock import NOON, SetClock
 from tests.issuer import ACCOUNT_API, AGENT, CUSTOMER, TestIssuer
 from tests.jwks_server import JwksServer
@@ -344,3 +344,39 @@ async def test_a_refusal_quotes_nothing_of_the_token(issuer: TestIssuer, verifie
         with pytest.raises(InvalidToken) as refusal:
             await verifier.verify(issuer.mint(**claims))
         assert "secret-value" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ({"alg": "ES384"}, "algorithm"),
+        ({"b64": True, "crit": ["b64"]}, "critical header"),
+        ({"kid": None}, "which key"),
+        ({"kid": ""}, "which key"),
+        ({"kid": "k" * 257}, "which key"),
+    ],
+)
+async def test_the_header_alone_is_reason_enough(
+    issuer: TestIssuer, header: dict[str, Any], said: str
+) -> None:
+    """Before any key is asked for, and whatever a library would say of it later."""
+    with pytest.raises(InvalidToken, match=said):
+        key_id(signed(issuer, **header), ("ES256",))
+
+
+@pytest.mark.parametrize(("claims", "said"), [({"iat": True}, "iat"), ({"aud": []}, "aud")])
+async def test_a_claim_of_the_wrong_form_is_named(claims: dict[str, Any], said: str) -> None:
+    good = {"iss": "i", "aud": ["a"], "sub": "s", "client_id": "c", "jti": "1", "iat": NOW, "exp": NOW + 300}
+    assert access_token(good, "i", None, NOON).audience == ("a",)
+    with pytest.raises(InvalidToken, match=f"{said} is missing or malformed"):
+        access_token(good | claims, "i", None, NOON)
+
+
+async def test_a_token_that_expires_while_a_body_is_read_is_good_no_more(
+    issuer: TestIssuer, verifier: TokenVerifier, clock: SetClock
+) -> None:
+    token = await verifier.verify(issuer.delegation_token("account:read_balance"))
+    verifier.check_still_good(token)
+    clock.forward(seconds=300)
+    with pytest.raises(InvalidToken, match="expired"):
+        verifier.check_still_good(token)

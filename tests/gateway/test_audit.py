@@ -135,7 +135,13 @@ def test_records_are_listed_and_exported_at_the_command_line(
     _, out, _ = audit("list", "--after", "1", "--limit", "1", "--format", "csv")
     [cells] = csv.DictReader(io.StringIO(out))
     assert (cells["position"], cells["sub"]) == ("2", "'=cmd()")
-    for words in (["--limit", "0"], ["--from", "yesterday"], ["--format", "pdf"]):
+    for words in (
+        ["--limit", "0"],
+        ["--after", str(2**63)],
+        ["--after", "-1"],
+        ["--from", "yesterday"],
+        ["--format", "pdf"],
+    ):
         with pytest.raises(SystemExit) as error:
             audit("list", *words)
         assert error.value.code == 2
