@@ -142,7 +142,11 @@ def locked_head(connection: Connection, table: Table) -> Head:
 
 def record_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the record in a row, as JSON values."""
-    return {name: value for name, value in row.items() if name not in LINK_COLUMNS}
+    return {
+        name: value
+        for name, value in row.items()
+        if name not in LINK_COLUMNS and (value is not None or name not in OPTIONAL)
+    }
 
 
 def records_of(
@@ -155,7 +159,4 @@ def records_of(
         .order_by(table.c.position.is_not(None), table.c.position, table.c.id)
         .limit(limit)
     )
-    return [
-        {name: value for name, value in row.items() if value is not None or name not in OPTIONAL}
-        for row in rows.mappings()
-    ]
+    return [record_of(dict(row)) for row in rows.mappings()]
