@@ -116,7 +116,7 @@ def free_port() -> int:
 
 def request(method: str, path: str, token: str) -> bytes:
     """Return a call with this token."""
-    body = b"{}" if method == "POST" else b""
+    body = b'{"amount":{"amount_minor":1,"currency":"EUR"}}' if method == "POST" else b""
     framing = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n" if body else ""
     head = f"{method} {path} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {token}\r\n{framing}\r\n"
     return head.encode() + body

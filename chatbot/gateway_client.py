@@ -39,6 +39,12 @@ class Answer:
         """Return what the problem document says, if the answer is one (RFC 9457)."""
         return _text(self.body.get("detail"))
 
+    @property
+    def kind(self) -> str | None:
+        """Return the last part of the problem document's type, if the answer is one."""
+        kind = _text(self.body.get("type"))
+        return kind.rstrip("/").rpartition("/")[2] if kind else None
+
 
 class GatewayClient:
     """The only way of this agent to the account API."""

@@ -97,6 +97,13 @@ def gateway_refused(reason: str, status: int, purpose: str) -> ToolError:
     )
 
 
+def against_policy(reason: str, status: int) -> ToolError:
+    """A condition of the gateway's policy does not hold; `reason` is the policy's own text for people."""
+    return ToolError(
+        "against-policy", f"Nothing was done. {reason}", hint=trainer_hints.gateway_denied(status)
+    )
+
+
 def bank_problem(body: Mapping[str, Any], status: int, purpose: str) -> ToolError:
     """The account API refused: its problem document (RFC 9457), with its members beyond the standard ones."""
     kind, detail = body.get("type"), body.get("detail")

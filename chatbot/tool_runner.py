@@ -20,6 +20,7 @@ from chatbot.tool_errors import ToolError
 from chatbot.tools import TOOLS, Call, Tool
 
 _TOOL_OF_NAME: Final = {tool.name: tool for tool in TOOLS}
+_CONDITION: Final = "condition-not-met"
 _UNAUTHORIZED: Final = 401
 
 
@@ -123,6 +124,8 @@ def validated_call(tool: Tool, arguments: str) -> Call:
 def _result(tool: Tool, call: Call, answer: Answer) -> dict[str, Any] | ToolError:
     if answer.decision == "deny":
         reason = answer.reason or answer.detail or "no reason given."
+        if answer.kind == _CONDITION:
+            return tool_errors.against_policy(reason, answer.status)
         return tool_errors.gateway_refused(reason, answer.status, tool.purpose)
     if answer.status >= 500:
         service: Service = "account_api" if answer.decision == "permit" else "gateway"

@@ -29,8 +29,11 @@ async def lacking(checks: Mapping[str, Check]) -> dict[str, str]:
     return found
 
 
-def health_routes(checks: Mapping[str, Check]) -> list[Route]:
-    """Return the two routes; `/readyz` answers 503 with what is lacking while any check fails."""
+def health_routes(checks: Mapping[str, Check], warnings: Mapping[str, Check] | None = None) -> list[Route]:
+    """Return the two routes; `/readyz` answers 503 with what is lacking while any check fails.
+
+    What fails of `warnings` is told as well, and keeps nothing from being ready.
+    """
 
     async def healthz(_request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
@@ -39,6 +42,7 @@ def health_routes(checks: Mapping[str, Check]) -> list[Route]:
         found = await lacking(checks)
         if found:
             return JSONResponse({"status": "not ready", "lacking": found}, 503)
-        return JSONResponse({"status": "ready"})
+        told = await lacking(warnings or {})
+        return JSONResponse({"status": "ready"} | ({"warnings": told} if told else {}))
 
     return [Route("/healthz", healthz), Route("/readyz", readyz)]

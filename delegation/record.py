@@ -5,13 +5,15 @@ import secrets
 import sys
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from delegation.clock import utc_now
 from delegation.token import AccessToken
 from delegation.trace import current_trace_id
 
 Decision = Literal["permit", "deny"]
+OPTIONAL: Final = frozenset({"policy_version", "call"})
+"""The members that a record of no policy's decision does not have."""
 
 
 def new_decision_id() -> str:
@@ -29,8 +31,10 @@ class Record:
     """One decision: who asked for what under whose authority, and what was answered.
 
     `step` is the number of the documented flow, 1 to 6. `act` is the actor chain, the current actor first.
-    `resource` is what the operation touched, e.g. a path. Nothing in here is ever a token, a password, a key
-    or a message text.
+    `resource` is what the operation touched, e.g. a path. `policy_version` names the policy that decided, and
+    `call` holds what it looked at beyond the other members (texts, integers, booleans, lists and objects of
+    them); both are None, and left out, where no policy decided. Nothing in here is ever a token, a password,
+    a key or a message text.
     """
 
     service: str
@@ -48,11 +52,14 @@ class Record:
     decision_id: str = field(default_factory=new_decision_id)
     trace_id: str = field(default_factory=current_trace_id)
     time: datetime = field(default_factory=utc_now)
+    policy_version: str | None = None
+    call: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as JSON values; the time is ISO 8601 in UTC."""
         values = {name: getattr(self, name) for name in self.__slots__}
-        return values | {"time": written(self.time), "act": list(self.act), "aud": list(self.aud)}
+        values |= {"time": written(self.time), "act": list(self.act), "aud": list(self.aud)}
+        return {name: value for name, value in values.items() if value is not None or name not in OPTIONAL}
 
 
 def of_token(token: AccessToken | None) -> dict[str, Any]:

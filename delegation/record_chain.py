@@ -26,8 +26,8 @@ class Head:
 def canonical(value: Mapping[str, Any]) -> bytes:
     """Return JSON in one form only, as RFC 8785 has it for what records hold.
 
-    Those are objects with ASCII names, texts, integers and lists of texts: names sorted, no white space,
-    UTF-8, only what must be escaped escaped.
+    Those are objects with ASCII names, texts, integers, booleans, and lists and objects of them: names
+    sorted, no white space, UTF-8, only what must be escaped escaped.
     """
     return _ENCODER.encode(value).encode()
 

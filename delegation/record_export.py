@@ -8,7 +8,7 @@ from typing import Any, Final
 
 COLUMNS: Final = (
     *("position", "time", "service", "step", "decision", "operation", "resource", "sub", "act", "client_id"),
-    *("aud", "scope", "reason", "jti", "decision_id", "trace_id", "hash"),
+    *("aud", "scope", "reason", "jti", "decision_id", "trace_id", "policy_version", "call", "hash"),
 )
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How a text begins that a spreadsheet may run; the last four are the full-width forms of the first."""
@@ -36,5 +36,7 @@ def cell(value: object) -> str:
     """Return a value as a cell that no spreadsheet runs as a formula, nor with spaces before it."""
     if isinstance(value, list):
         value = " ".join(map(str, value))
+    elif isinstance(value, dict):
+        value = json.dumps(value, sort_keys=True, separators=(",", ":"))
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA) else text

@@ -19,13 +19,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from delegation.record import Record
+from delegation.record import OPTIONAL, Record
 from delegation.record_chain import GENESIS, Head, link_hash
 
 LINK_COLUMNS: Final = frozenset({"id", "position", "previous_hash", "hash"})
 """What a row has besides the record itself."""
 
 _HEAD_ID: Final = 1
+_ABSENT: Final = dict.fromkeys(OPTIONAL)
 
 
 class HeadMissing(SQLAlchemyError):
@@ -74,6 +75,8 @@ def record_table(metadata: MetaData) -> Table:
         Column("jti", String),
         Column("decision_id", String(32), nullable=False, unique=True),
         Column("trace_id", String(32), nullable=False, index=True),
+        Column("policy_version", String(64)),
+        Column("call", JSON(none_as_null=True)),
         # NULL in rows from before there was a chain.
         Column("position", BigInteger),
         Column("previous_hash", String(64)),
@@ -105,7 +108,8 @@ def append_records(connection: Connection, table: Table, records: Iterable[Recor
         values = record.as_dict()
         position = head.position + 1
         hash_ = link_hash(head.hash, position, values)
-        rows.append(values | {"position": position, "previous_hash": head.hash, "hash": hash_})
+        # Every row of one statement has the same columns.
+        rows.append(_ABSENT | values | {"position": position, "previous_hash": head.hash, "hash": hash_})
         head = Head(position, hash_)
     if rows:
         connection.execute(table.insert(), rows)
@@ -138,7 +142,11 @@ def locked_head(connection: Connection, table: Table) -> Head:
 
 def record_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the record in a row, as JSON values."""
-    return {name: value for name, value in row.items() if name not in LINK_COLUMNS}
+    return {
+        name: value
+        for name, value in row.items()
+        if name not in LINK_COLUMNS and (value is not None or name not in OPTIONAL)
+    }
 
 
 def records_of(
@@ -151,4 +159,4 @@ def records_of(
         .order_by(table.c.position.is_not(None), table.c.position, table.c.id)
         .limit(limit)
     )
-    return [dict(row) for row in rows.mappings()]
+    return [record_of(dict(row)) for row in rows.mappings()]

@@ -1,12 +1,8 @@
-"""The gateway's command line: `python -m gateway policy check [FILE]` and `python -m gateway audit`.
-
-The first tells whether a policy is sound, for editors and pipelines.
-"""
+"""The gateway's command line: `python -m gateway policy …` and `python -m gateway audit …`."""
 
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import httpx2
 from pydantic import ValidationError
@@ -17,23 +13,20 @@ from delegation.audit_parser import add_audit_parser
 from delegation.clock import utc_now
 from delegation.record_retention import Books
 from delegation.signing_key import SigningKey
-from gateway.app import DATABASE_FILE
 from gateway.books import books
-from gateway.policy_file import UnsoundPolicy, read_policy
-from gateway.settings import Settings
+from gateway.policy_commands import add_policy_parser, run_policy
+from gateway.settings import DATABASE_FILE, Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m gateway", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    policy = commands.add_parser("policy", help="check a policy").add_subparsers(required=True)
-    check = policy.add_parser("check", help="tell what is wrong with a policy file, each fault with its line")
-    check.add_argument("file", nargs="?", type=Path, help="default: POLICY_FILE")
+    add_policy_parser(commands)
     add_audit_parser(commands)
     parsed = parser.parse_args(arguments)
     if parsed.command == "policy":
-        return _check_policy(parsed.file)
+        return run_policy(parsed)
     try:
         settings = Settings()
     except ValidationError as error:
@@ -55,17 +48,6 @@ def audited(settings: Settings) -> Audited:
         books=kept,
         own_keys=lambda: settings.jwks_uri,
     )
-
-
-def _check_policy(file: Path | None) -> int:
-    path = file or Settings().policy_file
-    try:
-        sound = read_policy(path)
-    except UnsoundPolicy as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{path}: sound, {len(sound.operations)} operations\n")
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Wiring: `uvicorn gateway.app:create_app --factory`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final
 
 import httpx2
 from starlette.applications import Starlette
@@ -21,25 +21,26 @@ from delegation.trace import TraceMiddleware
 from delegation.verification import TokenVerifier
 from gateway.audit import PATH as AUDIT
 from gateway.audit import Auditing
+from gateway.authzen import PATH as EVALUATION
+from gateway.authzen import AccessEvaluation
 from gateway.books import books, keeping
 from gateway.decision_log import DecisionLog
 from gateway.door import Door
-from gateway.policy import OWN_PATHS
+from gateway.policy import OWN_PATHS, Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import no_policy
 from gateway.published import published_routes
-from gateway.readiness import checks
+from gateway.rate import Limits
+from gateway.readiness import checks, warnings
 from gateway.record_store import RecordStore
-from gateway.settings import Settings
+from gateway.settings import DATABASE_FILE, POLICIES, Settings
 from gateway.upstream import Upstream
-
-DATABASE_FILE: Final = "gateway.sqlite3"
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGIApp:
     """Return the gateway: its own few paths on Starlette, every other call straight to the door."""
     settings = settings or Settings()
-    policy = PolicyFile(settings.policy_file)
+    policy = PolicyFile(settings.policy_file, settings.data_dir / POLICIES)
     http = httpx2.AsyncClient()
     keys = RemoteKeySet(settings.jwks_uri, http, clock)
     key = SigningKey.load_or_create(settings.data_dir / "signing_key.pem")
@@ -63,26 +64,32 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGI
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         kept = books(settings, store.transaction, key, http, clock)
         keeper = keeping_records(keeping(settings, kept, clock))
+        watching = asyncio.create_task(policy.watch(settings.policy_look_seconds))
         async with http, upstream, decisions, receiving(receiver), keeper:
             yield
+            watching.cancel()
 
     revocations = receiver.revocations if receiver else None
 
-    def verifier() -> TokenVerifier:
-        audience = policy.current().audience
-        return TokenVerifier(settings.issuer, audience, keys, clock=clock, revocations=revocations)
+    def verifier(policy: Policy) -> TokenVerifier:
+        return TokenVerifier(settings.issuer, policy.audience, keys, clock=clock, revocations=revocations)
 
-    auditing = Auditing(verifier, store, decisions, clock, settings.resource_metadata_url)
+    auditing = Auditing(
+        lambda: verifier(policy.current()), store, decisions, clock, settings.resource_metadata_url
+    )
+    limits = Limits(settings.max_limited_keys)
+    evaluation = AccessEvaluation(settings, policy, verifier, limits, decisions, clock)
     own = Starlette(
         routes=[
             Route(AUDIT, auditing.answer),
-            *health_routes(checks(policy, keys, upstream, receiver, decisions)),
+            Route(EVALUATION, evaluation.answer, methods=["POST"]),
+            *health_routes(checks(policy, keys, upstream, receiver, decisions), warnings(policy)),
             *published_routes(policy, settings, key),
         ],
         exception_handlers={UnsoundPolicy: no_policy},
         lifespan=lifespan,
     )
-    door = Door(settings, policy, verifier, upstream, clock, decisions)
+    door = Door(settings, policy, verifier, upstream, clock, decisions, limits)
     return TraceMiddleware(partial(_dispatch, own, door))
 
 

@@ -19,10 +19,11 @@ from delegation.token import AccessToken, DelegationToken
 from delegation.unverifiable import Unverifiable
 from delegation.verification import TokenVerifier
 from gateway import tables
-from gateway.decision import Deny, deny_token, deny_unverifiable
+from gateway.decision import Deny
 from gateway.decision_log import CannotRecord, DecisionLog
 from gateway.problems import refused
 from gateway.record_store import RecordStore
+from gateway.refusals import deny_token, deny_unverifiable
 
 PATH: Final = "/audit"
 SCOPE: Final = Scope({"audit:read"})

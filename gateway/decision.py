@@ -1,19 +1,31 @@
-"""The decision on one call: a pure function of policy, token and request line."""
+"""The decision on one call: a pure function of policy and request, the same for every protocol."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
 
 from delegation.bearer import BearerError, InsufficientScope
 from delegation.token import AccessToken, DelegationToken
-from gateway.path_template import UnsafePath, path_segments
-from gateway.policy import Policy
+from gateway.arguments import UnusableArgument
+from gateway.condition import Facts, Undecidable, Value
+from gateway.policy import Operation, Policy
+from gateway.rate import Exceeded
 
 
 @dataclass(frozen=True, slots=True)
-class Permit:
-    """The call may go on to the resource as this operation."""
+class Request:
+    """What is decided on: an operation's name, under whose authority, with what, and when.
+
+    `token` is verified for the policy's audience. `arguments` are those that the policy declares, or why
+    they cannot be had. `now` is aware UTC. `exceeded` is the limit that has no room for this call.
+    """
 
     operation: str
-    reason: str
+    token: AccessToken
+    now: datetime
+    arguments: Mapping[str, Value] | UnusableArgument
+    exceeded: Exceeded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +34,8 @@ class Deny:
 
     `status` is the HTTP status, `kind` the last part of the problem's type, `next_step` what the caller can
     do. `operation` is None where there is none or the caller may not learn it. `challenge` is what RFC 6750
-    has to say, `allow` the methods that the path takes (RFC 9110 §15.5.6).
+    has to say, `allow` the methods that the path takes (RFC 9110 §15.5.6), `retry_after_seconds` when it may
+    be worth another try.
     """
 
     status: int
@@ -32,60 +45,146 @@ class Deny:
     operation: str | None = None
     challenge: BearerError | None = None
     allow: tuple[str, ...] = ()
+    retry_after_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The call may go on to the resource as this operation.
+
+    `observed` is the refusal that the operation's conditions would have been, were they enforced.
+    """
+
+    operation: str
+    reason: str
+    observed: Deny | None = None
 
 
 Decision = Permit | Deny
 
 
-def decide(policy: Policy, token: AccessToken, method: str, path: bytes) -> Decision:
-    """Decide on a call whose token is verified for the policy's audience; `path` is the raw one.
+class Rule(NamedTuple):
+    """One thing that a request must pass, and what it is called when a decision is explained."""
+
+    name: str
+    refusal: Callable[[Request, Operation], Deny | None]
+
+
+def decide(policy: Policy, request: Request) -> Decision:
+    """Decide on a request: permit if every rule lets it pass: of the token, the conditions, the limits.
 
     Actor and scope are the outermost `act` and the top-level claims, nothing else (RFC 8693 §4.1). Left to
-    the resource: whether the customer owns what the path names.
+    the resource: whether the customer owns what the call names.
     """
-    try:
-        operations = policy.routes.at(path_segments(path))
-    except UnsafePath as error:
-        return Deny(
-            400, "unsafe-path", str(error), "Send plain segments: no %, no ;, none empty, no dots alone."
-        )
-    if not operations:
-        return Deny(404, "unknown-path", "No operation stands at this path.", "See /openapi.json.")
-    if method not in operations:
-        allow = tuple(sorted(operations))
-        reason = f"No operation stands at this path for {method}."
-        return Deny(405, "method-not-allowed", reason, f"It takes {', '.join(allow)}.", allow=allow)
-    return _decide_operation(policy, token, operations[method])
+    refusal = refusal_of_token(policy, request)
+    if refusal is not None:
+        return refusal
+    operation = policy.operations[request.operation]
+    observed = None
+    for rule in CONDITION_RULES:
+        refusal = rule.refusal(request, operation)
+        if refusal is not None and operation.mode == "enforce":
+            return refusal
+        observed = observed or refusal
+    refusal = LIMIT_RULE.refusal(request, operation)
+    if refusal is not None:
+        return refusal
+    name, actor = request.operation, request.token.actors[0]
+    reason = f"{actor} may do {name}, and the token has the scope {operation.scope}."
+    if observed is not None:
+        reason = f"{reason} Observed only, and not enforced: {observed.reason}"
+    return Permit(name, reason, observed)
 
 
-def _decide_operation(policy: Policy, token: AccessToken, name: str) -> Decision:
-    operation = policy.operations[name]
-    if not isinstance(token, DelegationToken):
-        reason = "This door is for agents that act for a customer, and the token names no actor."
-        return Deny(403, "actor-required", reason, "Exchange for a delegation token (RFC 8693).", name)
-    if token.act.sub not in operation.actors:
-        reason = f"The policy does not let this actor do {name}."
-        return Deny(403, "actor-not-allowed", reason, "Ask the owner of the resource to allow it.", name)
-    if not operation.scope <= token.scope:
-        reason = f"{name} needs the scope {operation.scope}."
-        challenge = InsufficientScope(reason, operation.scope)
-        return Deny(403, "insufficient-scope", reason, "Exchange for a token that has it.", name, challenge)
-    return Permit(name, f"{token.act.sub} may do {name}, and the token has the scope {operation.scope}.")
+def refusal_of_token(policy: Policy, request: Request) -> Deny | None:
+    """Refuse a request for what its token says alone: before anybody looks at arguments or reads a body."""
+    operation = policy.operations.get(request.operation)
+    if operation is None:
+        reason = "The policy has no such operation."
+        return Deny(404, "unknown-operation", reason, "See /openapi.json for those it has.")
+    for rule in TOKEN_RULES:
+        refusal = rule.refusal(request, operation)
+        if refusal is not None:
+            return refusal
+    return None
 
 
-def deny_token(error: BearerError) -> Deny:
-    """Refuse a call for want of a good token: before anything about the call itself is looked at."""
-    kind = (error.error or "missing_token").replace("_", "-")
-    next_step = "Send a delegation token as Bearer; /.well-known/oauth-protected-resource says who issues it."
-    return Deny(error.status, kind, error.description, next_step, challenge=error)
+def _names_an_actor(request: Request, _operation: Operation) -> Deny | None:
+    if isinstance(request.token, DelegationToken):
+        return None
+    reason = "This door is for agents that act for a customer, and the token names no actor."
+    next_step = "Exchange for a delegation token (RFC 8693)."
+    return Deny(403, "actor-required", reason, next_step, request.operation)
 
 
-def deny_unverifiable(lacking: str) -> Deny:
-    """Refuse a call that nobody can decide on now: without keys or policy the answer is no."""
-    return Deny(503, "temporarily-unavailable", f"{lacking} cannot be had.", "Send the call again shortly.")
+def _actor_is_allowed(request: Request, operation: Operation) -> Deny | None:
+    if request.token.actors[0] in operation.actors:
+        return None
+    reason = f"The policy does not let this actor do {request.operation}."
+    next_step = "Ask the owner of the resource to allow it."
+    return Deny(403, "actor-not-allowed", reason, next_step, request.operation)
 
 
-def deny_unrecordable(permit: Permit, reason: str) -> Deny:
-    """Refuse a call that may be made, because the decision cannot be recorded."""
-    next_step = "Nothing was done. Send the call again shortly."
-    return Deny(503, "decision-not-recorded", reason, next_step, permit.operation)
+def _chain_is_short(request: Request, operation: Operation) -> Deny | None:
+    if len(request.token.actors) <= operation.max_depth:
+        return None
+    reason = f"{request.operation} may be delegated over {operation.max_depth} actors at most."
+    next_step = "Have it done by an agent that is nearer to the customer."
+    return Deny(403, "delegation-too-deep", reason, next_step, request.operation)
+
+
+def _scope_suffices(request: Request, operation: Operation) -> Deny | None:
+    if operation.scope <= request.token.scope:
+        return None
+    reason = f"{request.operation} needs the scope {operation.scope}."
+    challenge = InsufficientScope(reason, operation.scope)
+    next_step = "Exchange for a token that has it."
+    return Deny(403, "insufficient-scope", reason, next_step, request.operation, challenge)
+
+
+def _arguments_are_usable(request: Request, _operation: Operation) -> Deny | None:
+    if not isinstance(request.arguments, UnusableArgument):
+        return None
+    next_step = "Nothing was done. Send the call with what its description says."
+    return Deny(422, "unusable-argument", str(request.arguments), next_step, request.operation)
+
+
+def _conditions_hold(request: Request, operation: Operation) -> Deny | None:
+    if isinstance(request.arguments, UnusableArgument):
+        return None  # the rule before has refused it
+    facts = Facts(request.token, request.arguments, request.now)
+    for condition, expression in zip(operation.conditions, operation.compiled, strict=True):
+        try:
+            if expression.holds(facts):
+                continue
+        except Undecidable:
+            next_step = "Ask the owner of the resource: the gateway's policy explain says what failed."
+            reason = "A condition of the policy cannot be decided for this call."
+            return Deny(403, "condition-undecidable", reason, next_step, request.operation)
+        next_step = "Nothing was done. Change the call, or leave it to the customer."
+        return Deny(403, "condition-not-met", condition.otherwise, next_step, request.operation)
+    return None
+
+
+def _within_limits(request: Request, _operation: Operation) -> Deny | None:
+    exceeded = request.exceeded
+    if exceeded is None:
+        return None
+    reason = f"{request.operation} may be done {exceeded.rate} by {exceeded.of}, and that is used up."
+    next_step = f"Send it again after {exceeded.wait_seconds} seconds."
+    return Deny(
+        429, "too-many-calls", reason, next_step, request.operation, retry_after_seconds=exceeded.wait_seconds
+    )
+
+
+TOKEN_RULES: Final[tuple[Rule, ...]] = (
+    Rule("names an actor", _names_an_actor),
+    Rule("actor", _actor_is_allowed),
+    Rule("depth", _chain_is_short),
+    Rule("scope", _scope_suffices),
+)
+CONDITION_RULES: Final[tuple[Rule, ...]] = (
+    Rule("arguments", _arguments_are_usable),
+    Rule("conditions", _conditions_hold),
+)
+LIMIT_RULE: Final = Rule("limits", _within_limits)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -9,34 +10,27 @@ from starlette.types import Receive, Scope, Send
 
 from delegation.bearer import BearerError, bearer_token
 from delegation.clock import Clock
-from delegation.record import Record, of_token, print_record
+from delegation.record import Record, print_record
 from delegation.token import AccessToken
 from delegation.unverifiable import Unverifiable
 from delegation.verification import TokenVerifier
-from gateway.decision import (
-    Decision,
-    Deny,
-    Permit,
-    decide,
-    deny_token,
-    deny_unrecordable,
-    deny_unverifiable,
-)
+from gateway.arguments import UnusableArgument, read_arguments
+from gateway.call_record import Decided, decision_record
+from gateway.condition import Value
+from gateway.decision import Deny, Permit, Request, decide, refusal_of_token
 from gateway.decision_log import CannotRecord, DecisionLog
-from gateway.policy import WITH_BODY
+from gateway.policy import WITH_BODY, Operation, Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import refused, unanswered
+from gateway.rate import Limits, limits_of
+from gateway.refusals import deny_token, deny_unrecordable, deny_unverifiable
 from gateway.relay import CutShort, relay
-from gateway.request_body import BodyTooLong, CallerGone
+from gateway.request_body import BodyTooLong, BodyTooSlow, CallerGone, held_body
 from gateway.request_headers import ambiguity, declared_length, has_body, query_parameters
 from gateway.response_headers import decision_headers
+from gateway.rest import Target, target_of
 from gateway.settings import Settings
 from gateway.upstream import Upstream, UpstreamFault
-
-_STEP: Final = 5
-_MAX_RECORDED_PATH: Final = 256
-_LONGEST_RECORDED_SEGMENT: Final = 36
-"""Characters that a record keeps of a path and of one segment: the caller chooses them; no token is short."""
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
 """The methods that change nothing at the resource; a permit for any other is on disk before its effect."""
@@ -52,10 +46,11 @@ class Door:
         self,
         settings: Settings,
         policy: PolicyFile,
-        verifier: Callable[[], TokenVerifier],
+        verifier: Callable[[Policy], TokenVerifier],
         upstream: Upstream,
         clock: Clock,
         decisions: DecisionLog,
+        limits: Limits,
     ) -> None:
         self._settings = settings
         self._policy = policy
@@ -63,34 +58,36 @@ class Door:
         self._upstream = upstream
         self._clock = clock
         self._decisions = decisions
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        decision, token = await self._decide(scope)
-        decision, record = await self._recorded(scope, decision, token)
+        try:
+            decided, receive = await self._decide(scope, receive)
+        except CallerGone:
+            return
+        decided, record = await self._recorded(scope, decided)
         print_record(record)
-        headers = decision_headers(decision, record.decision_id)
+        decision, headers = decided.decision, decision_headers(decided.decision, record.decision_id)
         if isinstance(decision, Deny):
             answer = refused(decision, headers, self._settings.resource_metadata_url)
             await answer(scope, receive, send)
             return
         await self._pass_on(decision, headers, scope, receive, send)
 
-    async def _recorded(
-        self, scope: Scope, decision: Decision, token: AccessToken | None
-    ) -> tuple[Decision, Record]:
+    async def _recorded(self, scope: Scope, decided: Decided) -> tuple[Decided, Record]:
         """Have the decision recorded; a permit that cannot be becomes a refusal."""
-        record = self._record(scope, decision, token)
-        if isinstance(decision, Permit):
+        record = decision_record(decided, scope, self._clock())
+        if isinstance(decided.decision, Permit):
             try:
                 await self._decisions.permit(record, before_effect=scope["method"] not in _SAFE)
             except CannotRecord as fault:
-                decision = deny_unrecordable(decision, str(fault))
-                record = self._record(scope, decision, token)
+                decided = replace(decided, decision=deny_unrecordable(decided.decision, str(fault)))
+                record = decision_record(decided, scope, self._clock())
             else:
-                return decision, record
+                return decided, record
         self._decisions.refusal(record)
-        return decision, record
+        return decided, record
 
     async def _pass_on(
         self, permit: Permit, headers: dict[str, str], scope: Scope, receive: Receive, send: Send
@@ -115,28 +112,56 @@ class Door:
         except CallerGone:
             pass
 
-    async def _decide(self, scope: Scope) -> tuple[Decision, AccessToken | None]:
+    async def _decide(self, scope: Scope, receive: Receive) -> tuple[Decided, Receive]:
+        """Decide by one and the same policy throughout; the body comes by the `receive` returned."""
         if scope["type"] == "websocket":
-            return _NO_WEBSOCKET, None
+            return Decided(_NO_WEBSOCKET), receive
         # Who has shown no good token is told nothing about paths, methods or policy.
         try:
             policy = self._policy.current()
-            token = await self._authenticate(scope)
-        except BearerError as error:
-            return deny_token(error), None
-        except Unverifiable as error:
-            return deny_unverifiable(error.lack), None
-        except UnsoundPolicy:
-            return deny_unverifiable("The policy"), None
-        decision = decide(policy, token, scope["method"], scope["raw_path"])
-        if isinstance(decision, Permit):
-            decision = self._objection(scope, decision.operation) or decision
-        return decision, token
+            verifier = self._verifier(policy)
+            token = await _authenticated(scope, verifier)
+        except (BearerError, Unverifiable, UnsoundPolicy) as error:
+            return Decided(_unauthenticated(error)), receive
+        target = target_of(policy, scope["method"], scope["raw_path"])
+        if isinstance(target, Deny):
+            return Decided(target, token, policy.version), receive
+        request = Request(target.operation, token, self._clock(), {})
+        refusal = refusal_of_token(policy, request) or self._objection(scope, target.operation)
+        body = b""
+        if refusal is None and policy.operations[target.operation].reads_body:
+            try:
+                body, receive = await self._held(scope, receive)
+                verifier.check_still_good(token)
+            except (BodyTooLong, BodyTooSlow) as fault:
+                refusal = Deny(fault.status, fault.kind, fault.reason, fault.next_step, target.operation)
+            except (BearerError, Unverifiable) as error:
+                refusal = _unauthenticated(error)
+        if refusal is not None:
+            return Decided(refusal, token, policy.version, request), receive
+        return self._decided(policy, scope, target, token, body), receive
 
-    async def _authenticate(self, scope: Scope) -> AccessToken:
-        authorization = Headers(scope=scope).getlist("authorization")
-        encoded = bearer_token(authorization, query_parameters(scope["query_string"]))
-        return await self._verifier().verify(encoded)
+    def _decided(
+        self, policy: Policy, scope: Scope, target: Target, token: AccessToken, body: bytes
+    ) -> Decided:
+        # Nothing here waits, so that no other call is counted between the look at a limit and the count.
+        operation, now = policy.operations[target.operation], self._clock()
+        arguments = _arguments(scope, operation, target, body)
+        limits = limits_of(target.operation, operation.rate.agent, operation.rate.customer, token)
+        exceeded = self._limits.exceeded(limits, now)
+        request = Request(target.operation, token, now, arguments, exceeded)
+        decision = decide(policy, request)
+        if isinstance(decision, Permit):
+            self._limits.count(limits, now)
+        return Decided(decision, token, policy.version, request)
+
+    async def _held(self, scope: Scope, receive: Receive) -> tuple[bytes, Receive]:
+        return await held_body(
+            receive,
+            present=has_body(Headers(scope=scope)),
+            limit=self._settings.max_body_bytes,
+            seconds=self._settings.held_body_seconds,
+        )
 
     def _objection(self, scope: Scope, operation: str) -> Deny | None:
         """Refuse a permitted call that could mean something else to the resource, or is too long."""
@@ -153,22 +178,28 @@ class Door:
             return Deny(413, BodyTooLong.kind, BodyTooLong.reason, next_step, operation)
         return None
 
-    def _record(self, scope: Scope, decision: Decision, token: AccessToken | None) -> Record:
-        return Record(
-            service="gateway",
-            step=_STEP,
-            decision="permit" if isinstance(decision, Permit) else "deny",
-            reason=decision.reason,
-            operation=decision.operation or "unknown",
-            # Without a good token the path is anybody's text, and a record is no place to write on.
-            resource=_recordable(scope["raw_path"]) if token is not None else None,
-            time=self._clock(),
-            **of_token(token),
+
+async def _authenticated(scope: Scope, verifier: TokenVerifier) -> AccessToken:
+    authorization = Headers(scope=scope).getlist("authorization")
+    encoded = bearer_token(authorization, query_parameters(scope["query_string"]))
+    return await verifier.verify(encoded)
+
+
+def _arguments(
+    scope: Scope, operation: Operation, target: Target, body: bytes
+) -> dict[str, Value] | UnusableArgument:
+    if not operation.arguments:
+        return {}
+    content_type = Headers(scope=scope).get("content-type", "")
+    try:
+        return read_arguments(
+            operation.arguments, target.parameters, scope["query_string"], body, content_type
         )
+    except UnusableArgument as error:
+        return error
 
 
-def _recordable(raw_path: bytes) -> str:
-    """Return a path without any segment that could be a secret in the wrong place."""
-    segments = raw_path.decode("latin-1").split("/")
-    kept = "/".join(one if len(one) <= _LONGEST_RECORDED_SEGMENT else "..." for one in segments)
-    return kept[:_MAX_RECORDED_PATH]
+def _unauthenticated(error: BearerError | Unverifiable | UnsoundPolicy) -> Deny:
+    if isinstance(error, BearerError):
+        return deny_token(error)
+    return deny_unverifiable(error.lack if isinstance(error, Unverifiable) else "The policy")

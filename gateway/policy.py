@@ -5,10 +5,25 @@ from functools import cached_property
 from itertools import combinations
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    PrivateAttr,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from delegation.scope import Scope
+from delegation.token import MAX_ACTOR_DEPTH
+from gateway.arguments import Argument, ArgumentName, UnusableArgument, pointer_parts
+from gateway.condition import Expression, Uncompilable, compiled
 from gateway.path_template import PathTemplate
+from gateway.rate import Rate
 from gateway.route_table import RouteTable
 
 OWN_PATHS: Final = (
@@ -18,6 +33,8 @@ OWN_PATHS: Final = (
     "/openapi.json",
     "/jwks.json",
     "/audit",
+    "/access/v1/evaluation",
+    "/.well-known/authzen-configuration",
 )
 """What the gateway answers itself; no operation can stand there."""
 
@@ -41,31 +58,145 @@ def _template(text: object) -> PathTemplate:
     return PathTemplate.parse(text if isinstance(text, str) else "")
 
 
+def _depth(text: object) -> int:
+    if not isinstance(text, str) or not text.isdecimal() or not 1 <= int(text) <= MAX_ACTOR_DEPTH:
+        raise ValueError(f"must be a whole number from 1 to {MAX_ACTOR_DEPTH}")
+    return int(text)
+
+
+class Condition(BaseModel):
+    """What must hold for a call, in CEL, and what the caller is told when it does not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    require: Annotated[str, Field(min_length=1, max_length=2000)]
+    otherwise: Annotated[str, StringConstraints(pattern=r"^[ -~]{1,200}$")]
+
+
+class Rates(BaseModel):
+    """How often an operation may be done by one agent, and by one agent for one customer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    agent: Annotated[InstanceOf[Rate], BeforeValidator(Rate.parse)] | None = None
+    customer: Annotated[InstanceOf[Rate], BeforeValidator(Rate.parse)] | None = None
+
+
 class Operation(BaseModel):
     """One thing that can be done at the resource, and what a token needs for it.
 
-    `scope` is needed whole. `actors` are those who may do it for a customer, by their `act.sub`.
+    `scope` is needed whole. `actors` are those who may do it for a customer, by their `act.sub`; the actor
+    chain has at most `max_depth` of them. `conditions` look at the `arguments`. In the mode `observe` the
+    conditions are recorded and not enforced; everything else is enforced in either mode.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: Annotated[InstanceOf[PathTemplate], BeforeValidator(_template)]
+    resource: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")] = "resource"
     scope: Annotated[InstanceOf[Scope], BeforeValidator(_scope)]
     actors: Annotated[frozenset[Identifier], Field(min_length=1)]
+    max_depth: Annotated[int, BeforeValidator(_depth)] = MAX_ACTOR_DEPTH
+    rate: Rates = Rates()
+    mode: Literal["enforce", "observe"] = "enforce"
+    arguments: Mapping[ArgumentName, Argument] = {}
+    conditions: tuple[Condition, ...] = ()
+
+    @field_validator("arguments")
+    @classmethod
+    def _arguments_stand_there(
+        cls, arguments: Mapping[str, Argument], info: ValidationInfo
+    ) -> Mapping[str, Argument]:
+        path, method = info.data.get("path"), info.data.get("method")
+        for name, argument in arguments.items():
+            fault = _fault(name, argument, path, method)
+            if fault:
+                raise PydanticCustomError("argument", "{fault}", {"fault": fault, "at": (name,)})
+        return arguments
+
+    @field_validator("conditions")
+    @classmethod
+    def _conditions_compile(
+        cls, conditions: tuple[Condition, ...], info: ValidationInfo
+    ) -> tuple[Condition, ...]:
+        if "arguments" in info.data:
+            for number, condition in enumerate(conditions):
+                try:
+                    compiled(condition.require, _types(info.data["arguments"]))
+                except Uncompilable as error:
+                    context = {"fault": str(error), "at": (number, "require")}
+                    raise PydanticCustomError("condition", "{fault}", context) from error
+        return conditions
+
+    @cached_property
+    def compiled(self) -> tuple[Expression, ...]:
+        """Return the conditions' expressions, in order."""
+        return tuple(compiled(one.require, _types(self.arguments)) for one in self.conditions)
+
+    @cached_property
+    def reads_body(self) -> bool:
+        """Tell whether the decision needs the call's body."""
+        return any(argument.place == "body" for argument in self.arguments.values())
+
+    def model_post_init(self, _context: object) -> None:
+        """Compile now: nothing is parsed for a call."""
+        _ = self.compiled, self.reads_body
+
+
+def _types(arguments: Mapping[str, Argument]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, argument.type) for name, argument in arguments.items())
+
+
+def _fault(name: str, argument: Argument, path: PathTemplate | None, method: str | None) -> str | None:
+    if argument.place == "path" and path is not None and (argument.name or name) not in path.parameters:
+        return f"the path has no parameter {{{argument.name or name}}}"
+    if argument.place == "path" and argument.default is not None:
+        return "what stands in the path is never absent: leave the default out"
+    if argument.place == "body" and method is not None and method not in WITH_BODY:
+        return f"{method} has no body"
+    try:
+        if argument.place == "body":
+            pointer_parts(argument.name or f"/{name}")
+        if argument.default is not None:
+            argument.of_text(argument.default)
+    except UnusableArgument:
+        return f"the default is no {argument.type}"
+    except ValueError as error:
+        return f"name {error}"
+    return None
 
 
 class Policy(BaseModel):
     """Every operation that is allowed at one resource; what is not in it is refused.
 
-    `audience` is the resource's identifier in a token's `aud`, `name` what people call it.
+    `audience` is the resource's identifier in a token's `aud`, `name` what people call it. `scopes` are
+    those that the authorization server issues for this resource: each must be needed somewhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     audience: Identifier
     name: Annotated[str, Field(min_length=1)]
+    scopes: Annotated[InstanceOf[Scope], BeforeValidator(_scope)] | None = None
     operations: Annotated[Mapping[OperationName, Operation], Field(min_length=1)]
+    _version: str = PrivateAttr("")
+
+    @classmethod
+    def of_file(cls, document: object, version: str) -> "Policy":
+        """Return the policy that a file's document is, with the file's version.
+
+        Raises:
+            ValidationError: it is none.
+        """
+        policy = cls.model_validate(document)
+        policy._version = version
+        return policy
+
+    @property
+    def version(self) -> str:
+        """Return the SHA-256 of the policy file in hex; empty for a policy that came from no file."""
+        return self._version
 
     @cached_property
     def routes(self) -> RouteTable:

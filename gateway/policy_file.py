@@ -1,5 +1,7 @@
 """The policy file: refused with the line of everything that is wrong, kept once it is sound."""
 
+import asyncio
+import hashlib
 import logging
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.policy import Operation, Policy, contested_routes
+from gateway.policy_review import unknown_scopes
 from gateway.yaml_lines import Fault, NotYaml, YamlDocument
 
 _log = logging.getLogger(__name__)
@@ -22,6 +25,8 @@ _WORDS: Final = {
     "string_pattern_mismatch": "is empty or has a character that may not stand here",
     "string_type": "must be text",
     "frozen_set_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping, `key: value`",
     "mapping_type": "must be a mapping, `key: value`",
     "model_type": "must be a mapping, `key: value`",
 }
@@ -36,14 +41,21 @@ class UnsoundPolicy(Exception):
 
 
 class PolicyFile:
-    """The policy in force. A file that is missing or not sound is read again when it has changed."""
+    """The policy in force, and the file that it comes from, which may change at any time.
 
-    def __init__(self, path: Path) -> None:
+    A changed file comes into force whole or not at all. Whoever decides takes `current` once and decides by
+    that alone.
+    """
+
+    def __init__(self, path: Path, kept: Path | None = None) -> None:
+        """`kept` is a folder in which each policy that comes into force is kept, as `version.yaml`."""
         self._path = path
+        self._kept = kept
         self._policy: Policy | None = None
-        self._error = UnsoundPolicy(path, [])
-        self._version: tuple[int, int] | None = None
-        self._read()
+        self._refused: UnsoundPolicy | None = None
+        self._read_version: _FileVersion = None
+        self._seen_version: _FileVersion = None
+        self._read(_version(path))
 
     def current(self) -> Policy:
         """Return the policy in force.
@@ -51,19 +63,65 @@ class PolicyFile:
         Raises:
             UnsoundPolicy: there is none, and nothing may be allowed.
         """
-        if self._policy is None and self._version != _version(self._path):
-            self._read()
         if self._policy is None:
-            raise self._error
+            version = _version(self._path)
+            if version != self._read_version:
+                self._read(version)
+        if self._policy is None:
+            raise self._refused or UnsoundPolicy(self._path, [])
         return self._policy
 
-    def _read(self) -> None:
-        self._version = _version(self._path)
+    @property
+    def refused(self) -> UnsoundPolicy | None:
+        """Return what is wrong with the file as it is now, while an older policy stays in force."""
+        return self._refused
+
+    def look(self) -> None:
+        """Look whether the file has changed, and take it if it has and was the same at the last look.
+
+        So a file that is just being written is not read: the half of a policy may be a sound one.
+        """
+        version = _version(self._path)
+        if version != self._read_version and version == self._seen_version:
+            self._read(version)
+        self._seen_version = version
+
+    async def watch(self, every_seconds: float) -> None:
+        """Look again and again, until cancelled; a file is read and compiled beside the event loop."""
+        while True:
+            await asyncio.sleep(every_seconds)
+            await asyncio.to_thread(self.look)
+
+    def _read(self, version: "_FileVersion") -> None:
+        self._read_version = version
         try:
-            self._policy = read_policy(self._path)
+            policy = read_policy(self._path)
         except UnsoundPolicy as error:
-            self._error = error
-            _log.error("Every call is refused until the policy is sound:\n%s", error)
+            self._refused = error
+            stays = (
+                f"Policy {self._policy.version} stays in force" if self._policy else "Every call is refused"
+            )
+            _log.error("%s until the policy is sound:\n%s", stays, error)
+            return
+        if self._kept is not None:
+            _keep(policy, self._path, self._kept)
+        self._policy, self._refused = policy, None
+        _log.info("policy %s is in force", policy.version)
+
+
+_FileVersion = tuple[int, int, int] | None
+
+
+def _keep(policy: Policy, path: Path, folder: Path) -> None:
+    """Keep a policy's text, so that what it decided can be explained when there is another."""
+    try:
+        text = path.read_bytes()
+        file = folder / f"{policy.version}.yaml"
+        if hashlib.sha256(text).hexdigest() == policy.version and not file.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(text)
+    except OSError as error:
+        _log.warning("policy %s cannot be kept in %s: %s", policy.version, folder, error.strerror)
 
 
 def read_policy(path: Path) -> Policy:
@@ -72,24 +130,35 @@ def read_policy(path: Path) -> Policy:
     Raises:
         UnsoundPolicy: the file cannot be read, or has faults: all of them, each with its line.
     """
+    return reviewed_policy(path)[0]
+
+
+def reviewed_policy(path: Path) -> tuple[Policy, YamlDocument]:
+    """Read and check a policy file, and return it with the lines that everything stands on.
+
+    Raises:
+        UnsoundPolicy: as for `read_policy`.
+    """
     try:
-        document = YamlDocument.read(path.read_text("utf-8"))
+        text = path.read_bytes()
+        document = YamlDocument.read(text.decode("utf-8"))
     except OSError as error:
         raise UnsoundPolicy(path, [Fault(1, f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
         raise UnsoundPolicy(path, [Fault(1, "is not UTF-8 text")]) from error
     except NotYaml as error:
         raise UnsoundPolicy(path, [error.fault]) from error
-    return _checked(document, path)
+    return _checked(document, path, hashlib.sha256(text).hexdigest()), document
 
 
-def _checked(document: YamlDocument, path: Path) -> Policy:
-    faults = list(document.faults)
+def _checked(document: YamlDocument, path: Path, version: str) -> Policy:
+    faults = [*document.faults]
     policy = None
     try:
-        policy = Policy.model_validate(document.value)
+        policy = Policy.of_file(document.value, version)
     except ValidationError as error:
-        faults += [Fault(document.line(one["loc"]), _message(one)) for one in error.errors()]
+        faults += [Fault(document.line(_location(one)), _message(one)) for one in error.errors()]
+    faults += unknown_scopes(policy, document)
     for name, reason in contested_routes(_sound_operations(document.value)):
         faults.append(Fault(document.line(("operations", name, "path")), f"operations.{name}.path: {reason}"))
     if policy is None or faults:
@@ -97,10 +166,10 @@ def _checked(document: YamlDocument, path: Path) -> Policy:
     return policy
 
 
-def _version(path: Path) -> tuple[int, int] | None:
+def _version(path: Path) -> _FileVersion:
     with suppress(OSError):
         found = path.stat()
-        return found.st_mtime_ns, found.st_size
+        return found.st_mtime_ns, found.st_size, found.st_ino
     return None
 
 
@@ -114,8 +183,14 @@ def _sound_operations(document: object) -> dict[str, Operation]:
     return found
 
 
+def _location(error: ErrorDetails) -> tuple[int | str, ...]:
+    """Return where the fault is: some validators see a whole collection, and say which of it they mean."""
+    # An alias of a field is its name in the file, and so is what Pydantic puts into the location.
+    return error["loc"] + tuple(error.get("ctx", {}).get("at", ()))
+
+
 def _message(error: ErrorDetails) -> str:
-    location = error["loc"]
+    location = _location(error)
     text = _WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
     if error["type"] in {"missing", "extra_forbidden"}:
         location, text = location[:-1], f"{location[-1]!r} {text}"

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from delegation.problem import Problem
-from gateway.decision import Deny, Permit, deny_unverifiable
+from gateway.decision import Deny, Permit
+from gateway.refusals import deny_unverifiable
 from gateway.request_body import BodyTooLong
 from gateway.upstream import UpstreamFault
 
@@ -22,6 +23,8 @@ def refused(deny: Deny, decision: Mapping[str, str], resource_metadata_url: str)
         headers["www-authenticate"] = deny.challenge.challenge(resource_metadata_url)
     if deny.allow:
         headers["allow"] = ", ".join(deny.allow)
+    if deny.retry_after_seconds is not None:
+        headers["retry-after"] = str(deny.retry_after_seconds)
     return _problem(deny.status, deny.kind, deny.reason, deny.next_step, deny.operation, headers)
 
 

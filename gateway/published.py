@@ -5,6 +5,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from delegation.signing_key import SigningKey, jwk_set
+from gateway.authzen import WELL_KNOWN as AUTHZEN
+from gateway.authzen import configuration as authzen_configuration
 from gateway.metadata import WELL_KNOWN, resource_metadata
 from gateway.openapi import openapi
 from gateway.policy_file import PolicyFile
@@ -12,7 +14,7 @@ from gateway.settings import Settings
 
 
 def published_routes(policy: PolicyFile, settings: Settings, key: SigningKey) -> list[Route]:
-    """Return the routes of the documents; all but the key set are made from the policy in force."""
+    """Return the routes of the documents; two are made from the policy in force."""
 
     async def metadata(_request: Request) -> Response:
         document = resource_metadata(policy.current(), settings.issuer, settings.resource_metadata_url)
@@ -25,4 +27,12 @@ def published_routes(policy: PolicyFile, settings: Settings, key: SigningKey) ->
     async def jwks(_request: Request) -> Response:
         return JSONResponse(jwk_set(key))
 
-    return [Route(WELL_KNOWN, metadata), Route("/openapi.json", description), Route("/jwks.json", jwks)]
+    async def authzen(_request: Request) -> Response:
+        return JSONResponse(authzen_configuration(settings.resource_metadata_url.removesuffix(WELL_KNOWN)))
+
+    return [
+        Route(WELL_KNOWN, metadata),
+        Route("/openapi.json", description),
+        Route("/jwks.json", jwks),
+        Route(AUTHZEN, authzen),
+    ]

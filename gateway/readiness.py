@@ -49,3 +49,15 @@ def checks(
         "records": decisions.ready,
     }
     return found | ({"security events": receiver.ready} if receiver else {})
+
+
+def warnings(policy: PolicyFile) -> dict[str, Check]:
+    """Return what does not keep the gateway from its work, and somebody must see to all the same."""
+
+    async def policy_is_the_files() -> None:
+        if policy.refused is not None:
+            raise NotReady(
+                f"the changed file is refused, and the policy before it is in force: {policy.refused}"
+            )
+
+    return {"policy": policy_is_the_files}

@@ -1,9 +1,9 @@
-"""A request body as it arrives: never held, never longer than the limit, and watched for its sender."""
+"""A request body as it arrives: never longer than the limit, held only where a condition must know it."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 
 class BodyTooLong(Exception):
@@ -32,11 +32,12 @@ class RequestBody:
         self._limit = limit
         self._over = asyncio.Event()
         self.fault: BodyTooLong | CallerGone | None = None
-        self.content = self._pieces() if present else None
+        self.content = self.pieces() if present else None
         if not present:
             self._over.set()
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Give the body piece by piece."""
         length, more = 0, True
         try:
             while more:
@@ -59,3 +60,38 @@ class RequestBody:
         await self._over.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+
+class BodyTooSlow(Exception):
+    """The body was not complete in time, and a condition needs the whole of it."""
+
+    status = 408
+    kind = "body-too-slow"
+    reason = "The body did not come in time."
+    next_step = "Nothing was done. Send the whole call at once."
+
+
+async def held_body(receive: Receive, *, present: bool, limit: int, seconds: float) -> tuple[bytes, Receive]:
+    """Read a body to its end, `limit` bytes at most, and return it with a `receive` that gives it again.
+
+    Raises:
+        BodyTooLong: it has more.
+        BodyTooSlow: it took longer than `seconds`.
+        CallerGone: the caller went away in the middle of it.
+    """
+    if not present:
+        return b"", receive
+    body = RequestBody(receive, present=False, limit=limit)
+    held = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            async for piece in body.pieces():
+                held += piece
+    except TimeoutError:
+        raise BodyTooSlow from None
+    again: list[Message] = [{"type": "http.request", "body": bytes(held), "more_body": False}]
+
+    async def replay() -> Message:
+        return again.pop() if again else await receive()
+
+    return bytes(held), replay

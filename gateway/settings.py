@@ -1,7 +1,7 @@
 """The service's settings: the only place where the environment is read."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,6 +11,11 @@ Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/?#@\s]+$")]
 MetadataUrl = Annotated[
     str, StringConstraints(pattern=r"^https?://[^/?#@\s]+/\.well-known/oauth-protected-resource$")
 ]
+
+
+DATABASE_FILE: Final = "gateway.sqlite3"
+POLICIES: Final = "policies"
+"""Where in `DATA_DIR` the records are, and each policy that came into force, as `version.yaml`."""
 
 
 class Settings(BaseSettings):
@@ -33,9 +38,12 @@ class Settings(BaseSettings):
     checkpoint_records: Annotated[int, Field(ge=1)] = 1000
     checkpoint_seconds: Annotated[int, Field(ge=1)] = 300
     policy_file: Path = Path(__file__).with_name("policy.yaml")
+    policy_look_seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
     resource_metadata_url: MetadataUrl = "http://localhost:8503/.well-known/oauth-protected-resource"
     upstream_url: Origin = "http://localhost:8505"
     upstream_max_connections: Annotated[int, Field(gt=0)] = 256
     upstream_connect_timeout_seconds: Annotated[float, Field(gt=0)] = 2.0
     upstream_read_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
     max_body_bytes: Annotated[int, Field(ge=0)] = 64 * 1024
+    held_body_seconds: Annotated[float, Field(gt=0)] = 10.0
+    max_limited_keys: Annotated[int, Field(ge=1)] = 100_000

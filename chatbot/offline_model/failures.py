@@ -16,6 +16,7 @@ _TO_THE_CUSTOMER: Final = {
     "the assistant to": "me to",
     "let the assistant": "let me",
     "the assistant may": "I may",
+    "The assistant may": "I may",
     "the customer allows": "you allow",
     "suspended the assistant": "suspended me",
 }

@@ -20,6 +20,7 @@ from auth_server.app import create_app
 from auth_server.context import Context
 from auth_server.settings import Settings
 from auth_server.tables import RECORD, Customer, Staff
+from delegation.record import OPTIONAL
 from delegation.record_table import LINK_COLUMNS
 from delegation.token_exchange import ACCESS_TOKEN_TYPE, GRANT_TYPE
 from tests.auth_server.browser import Browser, Page
@@ -133,7 +134,11 @@ class AuthServer:
         statement = select(*columns).order_by(RECORD.c.id)
         for name, value in where.items():
             statement = statement.where(RECORD.c[name] == value)
-        return [dict(row._mapping) for row in self.rows(statement)]
+        rows = [dict(row._mapping) for row in self.rows(statement)]
+        return [
+            {name: value for name, value in row.items() if value is not None or name not in OPTIONAL}
+            for row in rows
+        ]
 
     def sign_on(
         self, sub: str, scope: str = ALL_SCOPES, allow: str | None = None, resource: str = ACCOUNT_API

@@ -120,10 +120,10 @@ PERMITTED = {
 }
 
 
-def denied(status: int, reason: str) -> Response:
+def denied(status: int, reason: str, kind: str = "about:blank") -> Response:
     """What the gateway answers to a call that it does not let through."""
     document = {
-        "type": "about:blank",
+        "type": kind,
         "title": "Denied",
         "status": status,
         "detail": reason,

@@ -132,6 +132,17 @@ def test_the_gateways_refusal_is_shown_and_told(world: World) -> None:
     assert "The policy does not let this actor do account.list." in answer.text
 
 
+def test_what_the_policy_does_not_allow_is_told_in_the_policys_own_words(world: World) -> None:
+    world.ask("Transfer 5000 euros to Maria Lopez")
+    kind = "https://delegation-bank.example/problems/condition-not-met"
+    world.gateway.instead = [denied(403, "The assistant may transfer 1,000.00 EUR at a time.", kind)]
+
+    answer = world.ask("yes")
+
+    assert "Nothing was done. I may transfer 1,000.00 EUR at a time." in answer.text
+    assert "refused" not in answer.text
+
+
 def test_a_gateway_that_lacks_keys_or_policy_is_told_apart_from_its_policy(world: World) -> None:
     world.gateway.instead = [denied(503, "The issuer's keys cannot be had.")]
 

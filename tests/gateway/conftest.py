@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -44,7 +45,12 @@ def settings(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Settings:
     data_dir = tmp_path_factory.mktemp("gateway")
-    return Settings(jwks_uri=issuer.jwks_uri, upstream_url=served_resource[1], data_dir=data_dir)
+    return Settings(
+        jwks_uri=issuer.jwks_uri,
+        upstream_url=served_resource[1],
+        data_dir=data_dir,
+        policy_file=Path(__file__).with_name("open_policy.yaml"),
+    )
 
 
 @pytest.fixture(scope="session")

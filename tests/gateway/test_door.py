@@ -5,6 +5,8 @@ The path that is judged is the path that is sent on, byte for byte: what could b
 
 import json
 import re
+from hashlib import sha256
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -17,6 +19,7 @@ from tests.issuer import AGENT, CUSTOMER, TestIssuer
 ALL = "account:read_balance account:read_transactions account:transfer"
 PATH = "/accounts/4001-01/balance"
 
+OPEN_POLICY = Path(__file__).with_name("open_policy.yaml")
 UNSAFE = [
     "//accounts",
     "/accounts//balance",
@@ -145,6 +148,8 @@ def test_a_permitted_call_says_so_in_its_headers_and_in_exactly_one_record(
     [record] = records()
     assert record.pop("time") > "2025"
     assert record.pop("jti")
+    call = record.pop("call")
+    assert (call["method"], call["exp"] - call["iat"], set(call)) == ("GET", 300, {"method", "iat", "exp"})
     assert record == {
         "service": "gateway",
         "step": 5,
@@ -159,6 +164,7 @@ def test_a_permitted_call_says_so_in_its_headers_and_in_exactly_one_record(
         "scope": ALL,
         "decision_id": answer.headers["decision-id"],
         "trace_id": trace,
+        "policy_version": sha256(OPEN_POLICY.read_bytes()).hexdigest(),
     }
 
 

@@ -252,6 +252,7 @@ class Process:
             "DATA_DIR": str(settings.data_dir),
             "DATABASE_URL": settings.database_url.get_secret_value(),
             "JWKS_URI": settings.jwks_uri,
+            "POLICY_FILE": str(settings.policy_file),
             "UPSTREAM_URL": settings.upstream_url,
         }
         self._process = subprocess.Popen(

@@ -1,0 +1,186 @@
+"""The arguments of a call that a policy's conditions look at: declared, typed, and read in one way only."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import parse_qs
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from gateway.condition import Value
+
+_INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]{0,18})\Z")
+_BOOLEANS: Final = {"true": True, "false": False}
+_INT64: Final = range(-(2**63), 2**63)
+_LONGEST_TEXT: Final = 512
+_JSON: Final = re.compile(r"application/json(?:\s*;\s*charset=\"?utf-8\"?)?\Z", re.IGNORECASE)
+
+ArgumentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+
+class UnusableArgument(Exception):
+    """An argument that a condition needs is missing, twice there, or of another type. No value is quoted."""
+
+
+class Argument(BaseModel):
+    """One value of a call: where it stands, and what it must be.
+
+    `name` is that of the path's or the query's parameter, the argument's own if it is left out; for the body
+    it is a JSON Pointer (RFC 6901). `default` stands for one that is absent; without it, absent is refused.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    place: Annotated[Literal["path", "query", "body"], Field(alias="in")]
+    name: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,256}$")] | None = None
+    type: Literal["string", "int", "bool"] = "string"
+    default: str | None = None
+
+    def of_text(self, text: str) -> Value:
+        """Return a value that is written as text, in a path, a query or a policy.
+
+        Raises:
+            UnusableArgument: it is none of this type.
+        """
+        if self.type == "int" and _INTEGER.match(text) and int(text) in _INT64:
+            return int(text)
+        if self.type == "bool" and text in _BOOLEANS:
+            return _BOOLEANS[text]
+        if self.type == "string" and _is_text(text):
+            return text
+        raise UnusableArgument(f"is no {self.type} that can be used here")
+
+    def of_json(self, value: object) -> Value:
+        """Return a value of a JSON document: never one of another type made to fit.
+
+        Raises:
+            UnusableArgument: it is none of this type.
+        """
+        if self.type == "int" and type(value) is int and value in _INT64:
+            return value
+        if self.type == "bool" and type(value) is bool:
+            return value
+        if self.type == "string" and isinstance(value, str) and _is_text(value):
+            return value
+        raise UnusableArgument(f"is no {self.type} that can be used here")
+
+
+def read_arguments(
+    declared: Mapping[str, Argument],
+    path: Mapping[str, str],
+    query: bytes,
+    body: bytes | None,
+    content_type: str = "",
+) -> dict[str, Value]:
+    """Return the declared arguments of a call, by name; `body` None is one that is not there.
+
+    Raises:
+        UnusableArgument: any of them cannot be had, or the body could be read in more than one way.
+    """
+    places = {one.place for one in declared.values()}
+    parameters = parse_qs(query.decode("latin-1"), keep_blank_values=True) if "query" in places else {}
+    document = json_object(body, content_type) if "body" in places else None
+    found = {}
+    for name, argument in declared.items():
+        try:
+            if argument.place == "body":
+                found[name] = _in_body(argument, name, document)
+            elif argument.place == "query":
+                found[name] = _in_query(argument, parameters.get(argument.name or name, []))
+            else:
+                found[name] = argument.of_text(path[argument.name or name])
+        except UnusableArgument as error:
+            raise UnusableArgument(f"The argument {name} {error}.") from None
+    return found
+
+
+def json_arguments(declared: Mapping[str, Argument], values: Mapping[str, Any]) -> dict[str, Value]:
+    """Return the declared arguments from JSON values by the arguments' own names.
+
+    Raises:
+        UnusableArgument: one is missing or of another type.
+    """
+    found = {}
+    for name, argument in declared.items():
+        try:
+            found[name] = argument.of_json(values[name]) if name in values else _absent(argument)
+        except UnusableArgument as error:
+            raise UnusableArgument(f"The argument {name} {error}.") from None
+    return found
+
+
+def pointer_parts(pointer: str) -> tuple[str, ...]:
+    """Split a JSON Pointer (RFC 6901 §3, §4).
+
+    Raises:
+        ValueError: it is none, or points at the whole document.
+    """
+    if not pointer.startswith("/") or re.search(r"~(?![01])", pointer):
+        raise ValueError("must be a JSON Pointer such as /amount/currency (RFC 6901)")
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+
+
+def _in_query(argument: Argument, values: list[str]) -> Value:
+    if len(values) > 1:
+        raise UnusableArgument("stands in the query more than once")
+    if values:
+        return argument.of_text(values[0])
+    return _absent(argument)
+
+
+def _in_body(argument: Argument, name: str, document: object) -> Value:
+    value = document
+    for part in pointer_parts(argument.name or f"/{name}"):
+        if not isinstance(value, dict) or part not in value:
+            return _absent(argument)
+        value = value[part]
+    return argument.of_json(value)
+
+
+def _absent(argument: Argument) -> Value:
+    if argument.default is None:
+        raise UnusableArgument("is missing")
+    return argument.of_text(argument.default)
+
+
+def json_object(body: bytes | None, content_type: str) -> dict[str, Any]:
+    """Return the one reading that a JSON object has.
+
+    Raises:
+        UnusableArgument: it is none, or another reader could take it for another.
+    """
+    if not body or not _JSON.match(content_type.strip()):
+        raise UnusableArgument("The body must be JSON, and say so: content-type application/json.")
+    try:
+        # UTF-8 and nothing else (RFC 8259 §8.1): some readers guess UTF-16 from the first bytes.
+        document = json.loads(body.decode("utf-8"), object_pairs_hook=_members, parse_constant=_no_constant)
+    except UnusableArgument:
+        raise
+    except (ValueError, RecursionError):
+        raise UnusableArgument("The body is not JSON in UTF-8.") from None
+    if not isinstance(document, dict):
+        raise UnusableArgument("The body is not a JSON object.")
+    return document
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Which of two members counts is each reader's choice; some take names that differ only in case for one.
+    if len({name.casefold() for name, _ in pairs}) < len(pairs):
+        raise UnusableArgument("The body names a member twice.")
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> object:
+    raise UnusableArgument(f"The body holds {name}, which is not JSON.")
+
+
+def _is_text(value: str) -> bool:
+    """Tell whether a text is of a length and of characters that every reader takes alike."""
+    if len(value) > _LONGEST_TEXT or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half a character, which JSON can write and UTF-8 cannot
+        return False
+    return True

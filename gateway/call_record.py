@@ -1,0 +1,79 @@
+"""The record of a decision: enough to explain it and to decide it again, and nothing that is a secret."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from starlette.types import Scope
+
+from delegation.record import Record, of_token
+from delegation.token import AccessToken
+from gateway.arguments import UnusableArgument
+from gateway.condition import Value, authorization_details
+from gateway.decision import Decision, Deny, Permit, Request
+
+STEP: Final = 5
+_MAX_RECORDED_PATH: Final = 256
+_LONGEST_RECORDED_TEXT: Final = 36
+"""Characters that a record keeps of a path, and of a segment or an argument: the caller chooses them, and no
+token is so short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision and what it was made from; `request` is None where it did not come to an operation."""
+
+    decision: Decision
+    token: AccessToken | None = None
+    policy_version: str | None = None
+    request: Request | None = None
+
+
+def decision_record(decided: Decided, scope: Scope, now: datetime) -> Record:
+    """Return the record of the decision on one HTTP request."""
+    decision, token, request = decided.decision, decided.token, decided.request
+    return Record(
+        service="gateway",
+        step=STEP,
+        decision="permit" if isinstance(decision, Permit) else "deny",
+        reason=decision.reason,
+        operation=decision.operation or "unknown",
+        # Without a good token the path is anybody's text, and a record is no place to write on.
+        resource=_recordable(scope["raw_path"]) if token is not None else None,
+        time=request.now if request else now,
+        policy_version=decided.policy_version or None,
+        call=recorded_call(decision, request, scope["method"]) if request is not None else None,
+        **of_token(token),
+    )
+
+
+def recorded_call(decision: Decision, request: Request, method: str | None) -> dict[str, Any]:
+    """Return what the decision looked at and its record says nowhere else; `method` None is not REST."""
+    found: dict[str, Any] = {
+        "method": method,
+        "iat": int(request.token.issued_at.timestamp()),
+        "exp": int(request.token.expires_at.timestamp()),
+        "authorization_details": authorization_details(request.token),
+        "kind": decision.kind if isinstance(decision, Deny) else None,
+        "observed": decision.observed.kind if isinstance(decision, Permit) and decision.observed else None,
+    }
+    if request.exceeded is not None:
+        one = request.exceeded
+        found["exceeded"] = {"of": one.of, "rate": str(one.rate), "wait_seconds": one.wait_seconds}
+    if isinstance(request.arguments, UnusableArgument):
+        found["unusable"] = str(request.arguments)
+    else:
+        found["arguments"] = {name: one for name, one in request.arguments.items() if not _long(one)}
+        found["left_out"] = [name for name, one in request.arguments.items() if _long(one)]
+    return {name: value for name, value in found.items() if value not in (None, [], {})}
+
+
+def _long(value: Value) -> bool:
+    return isinstance(value, str) and len(value) > _LONGEST_RECORDED_TEXT
+
+
+def _recordable(raw_path: bytes) -> str:
+    """Return a path without any segment that could be a secret in the wrong place."""
+    segments = raw_path.decode("latin-1").split("/")
+    kept = "/".join(one if len(one) <= _LONGEST_RECORDED_TEXT else "..." for one in segments)
+    return kept[:_MAX_RECORDED_PATH]

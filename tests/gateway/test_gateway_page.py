@@ -1,0 +1,96 @@
+"""docs/gateway.md is true: each example on the page is run."""
+
+import json
+import re
+import textwrap
+from contextlib import chdir
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from gateway.__main__ import main
+from gateway.app import create_app
+from gateway.settings import Settings
+from tests.clock import SetClock
+from tests.gateway.conftest import bearer
+from tests.gateway.recording import RecordingResource
+from tests.issuer import TestIssuer
+from tests.serving import serve
+
+PAGE = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text()
+BLOCKS = [
+    (language, textwrap.dedent(text))
+    for language, text in re.findall(r"^ *```(\w+)\n(.*?)^ *```$", PAGE, re.DOTALL | re.MULTILINE)
+]
+POLICIES = [text for language, text in BLOCKS if language == "yaml" and text.startswith("audience:")]
+TABLES = [text for language, text in BLOCKS if language == "yaml" and text.startswith("cases:")]
+AMOUNTS, BROKEN = POLICIES[1], POLICIES[3]
+RECORD, QUESTION, ANSWER = [text for language, text in BLOCKS if language == "json"]
+
+
+def commands() -> list[tuple[list[str], str]]:
+    """Return each command on the page with its output."""
+    texts = [text for language, text in BLOCKS if language == "console"]
+    found = [re.split(r"^\$ python -m gateway ", text, flags=re.MULTILINE)[1:] for text in texts]
+    parts = [one.partition("\n") for text in found for one in text]
+    return [(command.split(), output) for command, _, output in parts]
+
+
+def test_no_example_on_the_page_is_left_out() -> None:
+    assert len(POLICIES) == 4
+    assert len(TABLES) == 3
+    assert len(commands()) == 3
+    assert len(BLOCKS) == 4 + 3 + 2 + 3 + 1
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_each_policy_passes_its_table_and_gives_no_warning(
+    number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy, table = tmp_path / "policy.yaml", tmp_path / "cases.yaml"
+    policy.write_text(POLICIES[number])
+    table.write_text(TABLES[number])
+    assert main(["policy", "check", "--strict", str(policy)]) == 0, capsys.readouterr().err
+    assert main(["policy", "test", str(table), "--policy", str(policy)]) == 0, capsys.readouterr().err
+
+
+def test_each_command_says_what_the_page_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "policy.yaml").write_text(AMOUNTS)
+    (tmp_path / "new.yaml").write_text(AMOUNTS.replace("50000", "60000"))
+    (tmp_path / "broken.yaml").write_text(BROKEN)
+    (tmp_path / "gateway.log").write_text(json.dumps(json.loads(RECORD)) + "\n")
+    assert json.loads(RECORD)["policy_version"] == sha256(AMOUNTS.encode()).hexdigest()
+    for command, shown in commands():
+        with chdir(tmp_path):
+            main(command)
+        output = capsys.readouterr()
+        said = "".join(line.rstrip() + "\n" for line in (output.out + output.err).splitlines())
+        assert said == shown, " ".join(command)
+
+
+def test_the_settings_for_an_api_of_ones_own_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    [text] = [text for language, text in BLOCKS if language == "sh"]
+    written = dict(line.split("=", 1) for line in text.splitlines())
+    for name, value in written.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings().model_dump()
+    assert {name: str(settings[name.lower()]) for name in written} == written
+
+
+def test_the_question_of_another_enforcement_point_is_answered_as_the_page_says(
+    settings: Settings, resource: RecordingResource, issuer: TestIssuer, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(AMOUNTS)
+    clock = SetClock(datetime.fromtimestamp(1781517660, UTC))
+    own_token = {"aud": "https://payments.example.com", "scope": "access:evaluate", "sub": "proxy"}
+    token = issuer.mint(iat=1781517600, exp=1781517900, **own_token)  # type: ignore[arg-type]
+    own = settings.model_copy(update={"policy_file": policy, "data_dir": tmp_path})
+    with serve(create_app(own, clock)) as url:
+        answer = httpx2.post(f"{url}/access/v1/evaluation", headers=bearer(token), json=json.loads(QUESTION))
+    found = answer.json()
+    del found["context"]["decision_id"], found["context"]["policy_version"]
+    assert (answer.status_code, found) == (200, json.loads(ANSWER))
