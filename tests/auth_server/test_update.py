@@ -10,7 +10,7 @@ from tests.jwks_server import JwksServer
 
 ADDED = {
     "customer": ["disabled_at", "groups"],
-    "agent": ["owner_sub", "max_transfer_minor", "groups"],
+    "agent": ["owner_sub", "max_transfer_minor", "groups", "suspended_by_role"],
     "delegation_grant": ["max_transfer_minor"],
 }
 
