@@ -5,6 +5,7 @@ An owner sees and changes the agents that it answers for; another's looks like o
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -15,7 +16,7 @@ from auth_server.administration_bodies import AgentChanges, KeyChange, NewAgent,
 from auth_server.administration_shown import agent_shown, history_shown
 from auth_server.agent_details import AgentId, InvalidDetails, RegistryError, details
 from auth_server.agent_history import HISTORY_PAGE, By, history_page
-from auth_server.agent_registry import Transition, change_state, edit, register, rotate_keys
+from auth_server.agent_registry import NotTheirs, Transition, change_state, edit, register, rotate_keys
 from auth_server.agent_tables import RegisteredAgent
 from auth_server.audit import record
 from auth_server.documented import ADMINISTERED, problem
@@ -130,7 +131,7 @@ def suspend_agent(
 def resume_agent(
     caller: Writer, agent_id: OfAgent, because: Annotated[Reason, body(Reason)]
 ) -> dict[str, Any]:
-    """Let a draft begin, or a suspended agent go on."""
+    """Let a draft begin, or a suspended agent go on; an owner only what an owner suspended."""
     return _transition(caller, agent_id, "resume", because)
 
 
@@ -169,11 +170,13 @@ def permit(db: Session, caller: Caller, operation: str, resource: str | None = N
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Answer what the registry refuses: 422 for what is malformed, 409 for what cannot be now."""
+    """Answer what the registry refuses: malformed 422, for others to do 403, not possible now 409."""
     try:
         yield
     except InvalidDetails as error:
         raise Refused(422, str(error), "what was sent is not as it must be") from error
+    except NotTheirs as error:
+        raise Refused(403, str(error)) from error
     except RegistryError as error:
         raise Refused(409, str(error), "as things are, this cannot be done") from error
 
@@ -182,7 +185,7 @@ def refusals() -> Iterator[None]:
 def _change(caller: Caller, agent_id: str, reason: str) -> Iterator[tuple[Session, Staff, By]]:
     with caller.transaction() as (db, member), refusals():
         agent_for(db, member, agent_id, hold=True)
-        yield db, member, caller.by(reason)
+        yield db, member, replace(caller.by(reason), role=member.role)
 
 
 def _transition(caller: Caller, agent_id: str, transition: Transition, because: Reason) -> dict[str, Any]:

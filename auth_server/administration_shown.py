@@ -17,6 +17,7 @@ def agent_shown(agent: RegisteredAgent) -> dict[str, Any]:
         "owner": agent.owner,
         "owner_sub": agent.owner_sub,
         "state": agent.state,
+        "suspended_by_role": agent.suspended_by_role,
         "jwks_uri": agent.jwks_uri,
         "kids": [key["kid"] for key in agent.jwks],
         "scopes": agent.scopes,

@@ -23,12 +23,16 @@ _STEP: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class By:
-    """Who decided on a change, why, and when (aware UTC); `token` is what they came with, if with any."""
+    """Who decided on a change, why, and when (aware UTC); `token` is what they came with, if with any.
+
+    `role` is the one in which a member of staff decided; None at the command line.
+    """
 
     who: str
     why: str
     at: datetime
     token: AccessToken | None = None
+    role: str | None = None
 
 
 def by(

@@ -27,6 +27,15 @@ TRANSITIONS: Final[Mapping[Transition, tuple[frozenset[str], str]]] = {
 """From which states each leads where. Nothing leads out of `retired`."""
 
 
+class NotTheirs(Exception):
+    """An owner wants to resume what an administrator stopped, or the command line."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "An owner resumes what an owner suspended; ask an administrator to let this agent go on."
+        )
+
+
 def all_agents(db: Session) -> Sequence[RegisteredAgent]:
     """Return every agent, by identifier."""
     return db.scalars(select(RegisteredAgent).order_by(RegisteredAgent.agent_id)).all()
@@ -100,14 +109,22 @@ def rotate_keys(
 def change_state(db: Session, agent_id: str, transition: Transition, by: By) -> RegisteredAgent:
     """Suspend, resume or retire an agent. What an agent holds ends with its activity, for good.
 
+    What an owner suspended can be suspended by others once more: from then on it is theirs to resume.
+
     Raises:
         RegistryError: there is no such agent, or its state does not allow this.
+        NotTheirs: it is for others than an owner to resume.
     """
     row = agent(db, agent_id, hold=True)
     sources, target = TRANSITIONS[transition]
-    if row.state not in sources:
+    is_held_by_owner = row.state == "suspended" and row.suspended_by_role == "owner"
+    if transition == "resume" and row.state == "suspended" and by.role == "owner" and not is_held_by_owner:
+        raise NotTheirs
+    takes_over = transition == "suspend" and is_held_by_owner and by.role != "owner"
+    if row.state not in sources and not takes_over:
         raise RegistryError(f"{agent_id} is {row.state}: {transition} takes one that is {_either(sources)}")
     before, row.state = row.state, target
+    row.suspended_by_role = by.role if target == "suspended" else None
     if target != "active":
         revoke_agent(db, agent_id, by.at)
     note(db, row, transition, by, {"state": [before, target]})

@@ -14,7 +14,8 @@ class RegisteredAgent(Base):
 
     `owner` is what customers read, `owner_sub` the member of staff who answers for it. `jwks` are uploaded
     public keys; an agent has either these or a `jwks_uri`. `customers` and `groups` say whom it may act for:
-    whoever is named by one of them; None in both means all.
+    whoever is named by one of them; None in both means all. `suspended_by_role` is the role of the member of
+    staff who suspended it; None for the command line, for an earlier version, and while it is not suspended.
     """
 
     __tablename__ = "agent"
@@ -33,6 +34,7 @@ class RegisteredAgent(Base):
     owner_sub: Mapped[str | None] = mapped_column(index=True)
     max_transfer_minor: Mapped[int | None] = mapped_column(BigInteger)
     groups: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    suspended_by_role: Mapped[str | None] = mapped_column(String(16))
 
 
 class AgentChange(Base):

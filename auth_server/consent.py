@@ -12,17 +12,20 @@ from auth_server.authorize import finish, must_sign_on_again, refuse
 from auth_server.browser_session import current_session
 from auth_server.clients import Agent
 from auth_server.consent_page import (
+    LIMIT_FIELD,
     AgentStopped,
     agent_for_others,
     asked_scope,
     check_not_stopped,
     consent_page,
+    limit_on_page,
     not_for_you_page,
     requested_agent,
 )
 from auth_server.context import Context, Form, InContext
 from auth_server.csrf import ForeignForm
 from auth_server.delegation_grants import give_grant
+from auth_server.delegation_rules import smallest_limit
 from auth_server.documented import AUTHORIZATION_REQUEST, PAGE
 from auth_server.documented import form as form_of
 from auth_server.oauth_errors import InvalidTarget
@@ -39,7 +42,7 @@ _ALLOW = "allow:"
     "/consent",
     name="grant.give",
     responses=PAGE,
-    openapi_extra=AUTHORIZATION_REQUEST | form_of("csrf", "sid", "decision"),
+    openapi_extra=AUTHORIZATION_REQUEST | form_of("csrf", "sid", "decision", LIMIT_FIELD),
 )
 def consent(request: Request, form: Form, context: InContext) -> Response:
     """Keep the customer's decision, and answer the authorization request in the query."""
@@ -86,7 +89,10 @@ def _keep_decision(
         return False
     if allows:
         life = timedelta(days=context.settings.grant_days)
-        give_grant(request.db, session.sub, agent.client_id, scope, request.now, life)
+        most = smallest_limit(limit_on_page(fields), agent.max_transfer_minor)
+        give_grant(
+            request.db, session.sub, agent.client_id, scope, request.now, life, max_transfer_minor=most
+        )
     record(
         request.db,
         1,

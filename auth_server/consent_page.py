@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Final
 
 from fastapi import Request, Response
+from pydantic import TypeAdapter, ValidationError
 
+from auth_server.agent_details import MinorUnits
 from auth_server.clients import Agent
 from auth_server.context import Context
+from auth_server.csrf import ForeignForm
 from auth_server.delegation_grants import grant_in_force
 from auth_server.oauth_errors import InvalidTarget
 from auth_server.oauth_request import ServerRequest
@@ -15,6 +19,10 @@ from auth_server.registered_agents import agents_named
 from auth_server.scopes import DESCRIPTIONS, TRANSFER
 from auth_server.tables import Customer, SignOnSession
 from delegation.scope import Scope
+
+LIMIT_FIELD: Final = "max_transfer_minor"
+_NO_LIMIT: Final = "none"
+_MINOR_UNITS: Final = TypeAdapter[int](MinorUnits)
 
 
 def requested_agent(request: ServerRequest, sub: str) -> Agent | None:
@@ -111,6 +119,8 @@ def consent_page(
         sid=session.sid,
         permissions=[(name, text, name in ticked) for name, text in DESCRIPTIONS.items() if name in asked],
         limits=_limits(agent),
+        limit_field=LIMIT_FIELD,
+        limit_read=agent.max_transfer_minor or _NO_LIMIT,
         has_grant=grant is not None,
         until=oauth_request.now + timedelta(days=context.settings.grant_days),
     )
@@ -137,6 +147,23 @@ def not_for_you_page(
         customer=session.sub,
         sid=session.sid,
     )
+
+
+def limit_on_page(fields: dict[str, str]) -> int | None:
+    """Return the limit that the page named on which this answer was given; None if it named none.
+
+    The agent's may have changed since: a customer allows what they read.
+
+    Raises:
+        ForeignForm: the form does not say; this server's does.
+    """
+    named = fields.get(LIMIT_FIELD)
+    if named == _NO_LIMIT:
+        return None
+    try:
+        return _MINOR_UNITS.validate_strings(named)
+    except ValidationError as error:
+        raise ForeignForm from error
 
 
 def _limits(agent: Agent) -> dict[str, str]:

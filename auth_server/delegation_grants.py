@@ -50,11 +50,19 @@ def grants_of(db: Session, sub: str, now: datetime) -> Sequence[DelegationGrant]
 
 
 def give_grant(
-    db: Session, sub: str, agent: str, scope: Scope, now: datetime, life: timedelta
+    db: Session,
+    sub: str,
+    agent: str,
+    scope: Scope,
+    now: datetime,
+    life: timedelta,
+    *,
+    max_transfer_minor: int | None = None,
 ) -> DelegationGrant:
     """Keep what the customer allows the agent; it takes the place of what they allowed it before.
 
-    If that was more, what the agent has of it ends.
+    `max_transfer_minor` is the largest transfer that they were told of, None if they were told of none. If
+    what they allowed before was more, what the agent has of it ends.
     """
     # One decision at a time: of two at once both would stay in force.
     db.get(Customer, sub, with_for_update=True)
@@ -66,7 +74,9 @@ def give_grant(
     lock(db, DelegationGrant, *earlier)
     before = hold_grant(db, sub, agent, now)
     db.execute(update(DelegationGrant).where(*earlier).values(withdrawn_at=now))
-    if before is not None and Scope.parse(before.scope) - scope:
+    if before is not None and (
+        Scope.parse(before.scope) - scope or _is_more(before.max_transfer_minor, max_transfer_minor)
+    ):
         revoke_delegations(db, sub, agent, now)
     grant = DelegationGrant(
         grant_id=secrets.token_urlsafe(16),
@@ -75,9 +85,15 @@ def give_grant(
         scope=str(scope),
         created_at=now,
         expires_at=now + life,
+        max_transfer_minor=max_transfer_minor,
     )
     db.add(grant)
     return grant
+
+
+def _is_more(before: int | None, after: int | None) -> bool:
+    """Tell whether a limit is higher than the one that takes its place; None is no limit."""
+    return after is not None and (before is None or before > after)
 
 
 def withdraw_grant(db: Session, sub: str, grant_id: str, now: datetime) -> DelegationGrant | None:

@@ -27,7 +27,7 @@ class ExchangeRequest:
     `delegable` is what may be delegated to the agent at most, by audience; `max_life` how long its tokens
     live at most; `serves` whether it is there for this customer, who is not disabled; `granted` what the
     customer allows it now, None if nothing, and `granted_until` when that ends; `max_transfer_minor` is the
-    largest transfer that the agent may ask for, None for no limit of its own.
+    largest transfer that both the agent and the customer's grant permit, None for no limit in either.
     """
 
     agent: str
@@ -116,13 +116,16 @@ def delegation_expiry(request: ExchangeRequest, now: datetime) -> datetime:
 def transfer_limit(request: ExchangeRequest, scope: Scope) -> AccountTransfer | None:
     """Return the limit of a delegation token with this scope (RFC 9396 §9.1), None if it has none.
 
-    Of the agent's and the subject token's the smaller: a further exchange never regains or raises it. A
-    token that moves no money needs none, and nothing that comes of it moves any.
+    Of the agent's, the grant's and the subject token's the smallest: a further exchange never regains or
+    raises it. A token that moves no money needs none, and nothing that comes of it moves any.
     """
     if not scope & TRANSFER:
         return None
     prior = request.subject.account_transfer
-    limits = [prior.max_amount_minor] if prior else []
-    if request.max_transfer_minor is not None:
-        limits.append(request.max_transfer_minor)
-    return AccountTransfer(min(limits)) if limits else None
+    most = smallest_limit(request.max_transfer_minor, prior.max_amount_minor if prior else None)
+    return None if most is None else AccountTransfer(most)
+
+
+def smallest_limit(*limits: int | None) -> int | None:
+    """Return the limit that holds where all of these do; None is no limit."""
+    return min((limit for limit in limits if limit is not None), default=None)

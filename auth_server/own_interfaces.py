@@ -14,6 +14,7 @@ from auth_server.authorization_server import NO_STORE
 from auth_server.clients import Agent
 from auth_server.context import Context, InContext
 from auth_server.delegation_grants import grants_of, withdraw_grant
+from auth_server.delegation_rules import smallest_limit
 from auth_server.documented import PROTECTED, problem
 from auth_server.oauth_request import form_parameters, is_form
 from auth_server.people import enabled_person, role_claim
@@ -111,7 +112,7 @@ def grants(
         Query(max_length=512, pattern=r"^[!-~]+$", description="an agent whose state is asked for as well"),
     ] = None,
 ) -> dict[str, Any]:
-    """List what the customer allows, to whom, until when.
+    """List what the customer allows, to whom, until when; of each agent the limit that counts for them.
 
     With `agent_id`, `agent` says in which state that agent is, so that an app knows whether it makes
     sense to ask the customer to allow it; null if there is none for this customer.
@@ -199,10 +200,11 @@ def _agent_shown(agent_id: str, agent: Agent | None, customer: Customer | None) 
 
 def _shown(db: Session, grant: DelegationGrant) -> dict[str, Any]:
     agent, customer = find_agent(db, grant.agent), db.get(Customer, grant.sub)
-    scope = Scope.parse(grant.scope)
+    scope, shown = Scope.parse(grant.scope), _agent_shown(grant.agent, agent, customer)
+    most = smallest_limit(shown["max_transfer_minor"], grant.max_transfer_minor)
     return {
         "grant_id": grant.grant_id,
-        "agent": _agent_shown(grant.agent, agent, customer),
+        "agent": shown | {"max_transfer_minor": most},
         "scope": [{"name": n, "description": text} for n, text in DESCRIPTIONS.items() if n in scope],
         "created_at": grant.created_at.isoformat(),
         "expires_at": grant.expires_at.isoformat(),

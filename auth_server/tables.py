@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime
 from typing import ClassVar
 
-from sqlalchemy import JSON, String, text
+from sqlalchemy import JSON, BigInteger, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from auth_server.clients import Client
@@ -162,7 +162,11 @@ class IssuedToken(Base):
 
 
 class DelegationGrant(Base):
-    """What a customer allows an agent, until when. A withdrawn grant stays, as history."""
+    """What a customer allows an agent, until when. A withdrawn grant stays, as history.
+
+    `max_transfer_minor` is the largest transfer that the consent page named, in minor units; None if it named
+    none, or if the grant is from before this was kept: then the agent's own limit counts alone.
+    """
 
     __tablename__ = "delegation_grant"
     grant_id: Mapped[str] = mapped_column(primary_key=True)
@@ -174,6 +178,7 @@ class DelegationGrant(Base):
     withdrawn_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     last_used_scope: Mapped[str | None]
+    max_transfer_minor: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class UsedAssertion(Base):

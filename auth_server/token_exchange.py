@@ -15,6 +15,7 @@ from auth_server.delegation_rules import (
     current_actor,
     delegated_scope,
     delegation_expiry,
+    smallest_limit,
     transfer_limit,
 )
 from auth_server.oauth_errors import InvalidTarget
@@ -67,7 +68,9 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
             delegable=agent.delegable,
             serves=customer is not None and agent.may_serve(customer.sub, customer.groups),
             max_life=agent.max_life,
-            max_transfer_minor=agent.max_transfer_minor,
+            max_transfer_minor=smallest_limit(
+                agent.max_transfer_minor, self.grant.max_transfer_minor if self.grant else None
+            ),
             granted=Scope.parse(self.grant.scope) if self.grant else None,
             granted_until=self.grant.expires_at if self.grant else self.request.now,
             target=target(self.request.all("resource"), self.request.all("audience")),

@@ -29,6 +29,7 @@ class AgentSummary(Document):
 
     `customers` and `groups` are whom it may act for; None in both means all who allow it.
     `max_seconds` is the longest life of its tokens; `max_transfer_minor` is in minor currency units.
+    `suspended_by_role` is the role in which staff suspended it, None for the command line's.
     """
 
     agent_id: str
@@ -37,6 +38,7 @@ class AgentSummary(Document):
     owner: str
     owner_sub: str | None = None
     state: State
+    suspended_by_role: str | None = None
     jwks_uri: str | None = None
     kids: tuple[str, ...] = ()
     scopes: Mapping[str, tuple[str, ...]]
@@ -44,6 +46,15 @@ class AgentSummary(Document):
     customers: tuple[str, ...] | None = None
     groups: tuple[str, ...] | None = None
     max_transfer_minor: int | None = None
+
+    def is_held_from(self, role: str | None) -> bool:
+        """Return whether it is suspended and not for this role to resume."""
+        return self.state == "suspended" and role == "owner" and self.suspended_by_role != "owner"
+
+    def transitions_for(self, role: str | None) -> tuple[Transition, ...]:
+        """Return what this role can do with it now, of those that may change agents."""
+        held = self.is_held_from(role)
+        return tuple(one for one in TRANSITIONS[self.state] if one != "resume" or not held)
 
 
 class Change(Document):

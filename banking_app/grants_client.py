@@ -11,7 +11,8 @@ from banking_app.service_http import Document, Service
 class Agent(Document):
     """Who may act. `state` is the bank's own: `active`, `suspended`, `retired`, `draft`.
 
-    `max_transfer_minor` is the largest transfer that it may ask for, in minor units; None for no limit.
+    `max_transfer_minor` is the largest transfer that it may ask for, in minor units; None for no limit. In a
+    grant it is the one that counts for this customer: never more than they read when they allowed it.
     `is_for_you` is false where the bank lets it act for other customers only.
     """
 

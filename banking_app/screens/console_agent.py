@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 import streamlit as st
 
-from banking_app.administration_client import TRANSITIONS, Agent, AgentGrant, Transition
+from banking_app.administration_client import Agent, AgentGrant, Transition
 from banking_app.rendering import render
 from banking_app.screens import console_activity
 from banking_app.screens.console_confirm import confirm, show_done
@@ -26,7 +26,7 @@ def draw(services: Services, who: Customer, agent_id: str) -> None:
     grants = services.administration.grants(token, agent_id)
     may_write = who.session.role in _WRITERS
     show_done()
-    st.html(render("console_agent.html", agent=agent, may_write=may_write))
+    st.html(render("console_agent.html", agent=agent, may_write=may_write, role=who.session.role))
     if may_write:
         _draw_transitions(services, who, agent)
     st.html(render("console_registered.html", agent=agent))
@@ -49,7 +49,7 @@ def _draw_history(services: Services, token: str, agent: Agent) -> None:
 
 def _draw_transitions(services: Services, who: Customer, agent: Agent) -> None:
     with st.container(key="transitions", horizontal=True):
-        for number, transition in enumerate(TRANSITIONS[agent.state]):
+        for number, transition in enumerate(agent.transitions_for(who.session.role)):
             label, icon = _LABELS[transition]
             kind: Literal["primary", "secondary"] = "secondary" if number else "primary"
             if st.button(label, key=f"ask-{transition}", icon=icon, type=kind):

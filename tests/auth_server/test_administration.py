@@ -95,6 +95,7 @@ def test_what_was_registered_is_shown_with_its_history_and_of_keys_the_kid_alone
     assert shown == expected | {
         "owner_sub": owner.sub,
         "state": "active",
+        "suspended_by_role": None,
         "kids": [key.kid],
         "jwks_uri": None,
         "earlier": None,

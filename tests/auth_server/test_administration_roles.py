@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.auth_server.administration import BECAUSE, StaffMember, allow, described, staff_member
+from tests.auth_server.registry import Registry
 from tests.auth_server.servers import ACCOUNT_API, AGENT, ISSUER, AuthServer, claims
 
 Sent = tuple[dict[str, Any], Any]
@@ -179,6 +180,45 @@ def test_a_token_carries_what_the_role_permits(server: AuthServer, role: str, sc
     tokens = server.staff_sign_on(server.new_staff(role))
     assert tokens.first["scope"] == claims(tokens.first["access_token"])["scope"] == scope
     assert tokens.refresh(resource=ISSUER).json()["scope"] == scope
+
+
+def test_an_owner_resumes_what_an_owner_suspended_and_nothing_that_was_stopped_from_above(
+    server: AuthServer, people: People
+) -> None:
+    owner, administrator, command = people["owner"], people["administrator"], Registry(server)
+    agent = {"agent_id": owner.register()}
+
+    def resumed_by_owner() -> bool:
+        answer = owner.request("POST", "/admin/agent/resume", BECAUSE, **agent)
+        if answer.status_code != 403:
+            return answer.status_code == 200
+        assert answer.json()["detail"] == (
+            "An owner resumes what an owner suspended; ask an administrator to let this agent go on."
+        )
+        assert owner.get("/admin/agent", **agent)["state"] == "suspended"
+        denied = server.records(operation="agent.resume", sub=owner.sub, decision="deny")
+        assert denied[-1]["reason"].startswith("An owner resumes")
+        return False
+
+    def suspended_by(member: StaffMember) -> str | None:
+        role: str | None = member.done("POST", "/admin/agent/suspend", BECAUSE, **agent)["suspended_by_role"]
+        return role
+
+    assert suspended_by(owner) == "owner"
+    assert resumed_by_owner()
+    assert suspended_by(administrator) == "administrator"
+    assert not resumed_by_owner()
+    assert administrator.done("POST", "/admin/agent/resume", BECAUSE, **agent)["suspended_by_role"] is None
+    command("suspend", agent["agent_id"], "--reason", "the test")
+    assert not resumed_by_owner()
+    command("resume", agent["agent_id"])
+    assert suspended_by(owner) == "owner"
+    assert suspended_by(administrator) == "administrator", "it takes over what the owner began"
+    assert not resumed_by_owner()
+    assert administrator.request("POST", "/admin/agent/suspend", BECAUSE, **agent).status_code == 409
+    administrator.done("POST", "/admin/agent/resume", BECAUSE, **agent)
+    assert suspended_by(owner) == "owner"
+    assert resumed_by_owner()
 
 
 def test_a_role_taken_away_counts_at_once_whatever_the_token_says(server: AuthServer) -> None:

@@ -20,6 +20,7 @@ from tests.auth_server.servers import (
     AuthServer,
     Tokens,
     claims,
+    decide,
     sign_on,
 )
 
@@ -117,6 +118,79 @@ def test_a_changed_limit_counts_from_the_next_exchange(server: AuthServer, owner
         assert exchanged(server, subject_token)["authorization_details"] == details(most)
     limit(owner, None)
     assert "authorization_details" not in exchanged(server, subject_token)
+
+
+def renewed(tokens: Tokens) -> Tokens:
+    """Let the customer answer the consent page again, with all ticked."""
+    request = AuthorizationRequest(prompt="consent")
+    page = tokens.browser.open("/authorize", request.query)
+    return tokens.server.redeem(tokens.browser, decide(tokens.browser, page, page.form.choices), request)
+
+
+def limit_listed(server: AuthServer, tokens: Tokens) -> int | None:
+    headers = {"authorization": f"Bearer {tokens.token_for(ISSUER)}"}
+    [grant] = server.http.get("/grants", headers=headers).json()["grants"]
+    most: int | None = grant["agent"]["max_transfer_minor"]
+    return most
+
+
+def test_a_consent_is_never_widened_without_the_customer(server: AuthServer, owner: StaffMember) -> None:
+    limit(owner, 25_000)
+    tokens = server.sign_on(server.new_customer())
+    subject_token = tokens.token_for(AGENT)
+    for own, counts in ((None, 25_000), (10_000, 10_000), (90_000, 25_000)):
+        limit(owner, own)
+        body = exchanged(server, subject_token)
+        assert body["authorization_details"] == details(counts)
+        assert claims(body["access_token"])["authorization_details"] == details(counts)
+        assert limit_listed(server, tokens) == counts
+    tokens = renewed(tokens)
+    assert exchanged(server, tokens.token_for(AGENT))["authorization_details"] == details(90_000)
+    assert limit_listed(server, tokens) == 90_000
+    limit(owner, None)
+    tokens = renewed(tokens)
+    assert "authorization_details" not in exchanged(server, tokens.token_for(AGENT))
+    assert limit_listed(server, tokens) is None
+
+
+def test_a_customer_allows_no_more_than_the_page_named_and_the_agent_had_when_they_answered(
+    server: AuthServer, owner: StaffMember
+) -> None:
+    changes = ((None, 10_000, 10_000), (25_000, 90_000, 25_000), (25_000, 10_000, 10_000), (500, None, 500))
+    for read, at_the_answer, counts in changes:
+        browser, request = server.browser(), AuthorizationRequest()
+        if read is not None:
+            limit(owner, read)
+        page = sign_on(browser, request, server.new_customer())
+        limit(owner, at_the_answer)
+        tokens = server.redeem(browser, decide(browser, page, page.form.choices), request)
+        limit(owner, 95_000)
+        assert exchanged(server, tokens.token_for(AGENT))["authorization_details"] == details(counts)
+
+
+def test_an_answer_that_does_not_say_which_limit_was_read_allows_nothing(
+    server: AuthServer, owner: StaffMember
+) -> None:
+    limit(owner, 25_000)
+    browser, customer = server.browser(), server.new_customer()
+    page = sign_on(browser, AuthorizationRequest(), customer)
+    for named in (None, "", "-1", "0", "1e3", "9" * 30, "any"):
+        answer = browser.submit(page, "Allow what is ticked", max_transfer_minor=named)
+        assert (answer.status, answer.leads_to) == (400, "")
+    assert server.records(operation="grant.give", sub=customer, decision="permit") == []
+
+
+def test_a_consent_renewed_at_a_smaller_limit_ends_what_was_delegated_at_the_larger(
+    server: AuthServer, owner: StaffMember
+) -> None:
+    limit(owner, 25_000)
+    tokens = server.sign_on(server.new_customer())
+    before = exchanged(server, tokens.token_for(AGENT))["access_token"]
+    renewed(tokens)
+    assert server.agent.introspect(before)["active"] is True
+    limit(owner, 10_000)
+    renewed(tokens)
+    assert server.agent.introspect(before) == {"active": False}
 
 
 def test_of_a_chain_of_agents_the_smallest_limit_counts(server: AuthServer, owner: StaffMember) -> None:

@@ -8,7 +8,11 @@ from tests.auth_server.servers import AGENT, AuthServer, running_server
 from tests.clock import SetClock
 from tests.jwks_server import JwksServer
 
-ADDED = {"customer": ["disabled_at", "groups"], "agent": ["owner_sub", "max_transfer_minor", "groups"]}
+ADDED = {
+    "customer": ["disabled_at", "groups"],
+    "agent": ["owner_sub", "max_transfer_minor", "groups", "suspended_by_role"],
+    "delegation_grant": ["max_transfer_minor"],
+}
 
 
 def test_a_database_from_before_there_was_staff_is_brought_up_to_date(

@@ -226,6 +226,26 @@ def test_a_customers_token_opens_nothing(client: AdministrationClient, auth_serv
         client.agents("not a token")
 
 
+def test_an_owner_is_offered_to_resume_what_an_owner_suspended_and_otherwise_told_who_can(
+    client: AdministrationClient, auth_server: AuthServer, administrator: str
+) -> None:
+    owner, agent_id = token_of(auth_server, "owner"), "https://held-agent.example.com"
+    client.register(owner, typed(agent_id=agent_id, draft=False).as_json())
+    for who, offered in ((owner, ("resume", "retire")), (administrator, ("retire",))):
+        agent = client.change_state(who, agent_id, "suspend", "the test")
+        assert agent.transitions_for("owner") == offered
+        assert agent.transitions_for("administrator") == ("resume", "retire")
+        told = "Only an administrator lets it go on" in render(
+            "console_agent.html", agent=agent, may_write=True, role="owner"
+        )
+        assert told == ("resume" not in offered)
+        client.change_state(administrator, agent_id, "resume", "the test")
+    client.change_state(administrator, agent_id, "suspend", "the test")
+    with pytest.raises(Refused) as refused:
+        client.change_state(owner, agent_id, "resume", "it was mended")
+    assert "ask an administrator" in refused.value.detail
+
+
 def test_an_authorization_server_that_is_down_is_told(administrator: str) -> None:
     with httpx2.Client(verify=False) as http, pytest.raises(ServiceDown) as down:
         AdministrationClient("http://127.0.0.1:1/admin", http).agents(administrator)
@@ -242,7 +262,7 @@ def test_what_others_wrote_is_text_on_every_page_of_the_console(
     agent = client.agent(administrator, "https://hostile.example.com")
     pages: dict[str, dict[str, Any]] = {
         "console_agents.html": {"agents": [agent], "chosen": "all", "role": "owner"},
-        "console_agent.html": {"agent": agent, "may_write": True},
+        "console_agent.html": {"agent": agent, "may_write": True, "role": "owner"},
         "console_registered.html": {"agent": agent},
         "console_history.html": {"history": agent.history, "more": False},
         "confirm_transition.html": {"agent": agent, "transition": "retire"},
