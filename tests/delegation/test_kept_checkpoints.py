@@ -116,7 +116,7 @@ def test_a_row_outside_of_the_chain_whose_counter_was_raised_too_is_found(
 ) -> None:
     with engine.begin() as connection:
         outside = {"position": None, "previous_hash": None, "hash": None, "decision_id": "f" * 32}
-        insert_row(connection, row_at(connection, 2) | outside)
+        insert_row(connection, {**row_at(connection, 2), **outside})
         connection.execute(update(CHAIN).values(unchained=1))
         assert found(connection, []) == ("inserted", None)
         # A later checkpoint signs the raised counter, and the earlier ones still tell of it.
