@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from tests.auth_server.client import RegisteredClient
 from tests.auth_server.registry import OTHER
 from tests.auth_server.servers import AGENT, BALANCE, ISSUER, AuthServer, running_server
 from tests.clock import SetClock
+from tests.held_query import held_query
 from tests.jwks_server import JwksServer
 
 HEAD = {"position": 7, "hash": "a" * 64}
@@ -283,6 +285,23 @@ def test_an_auditor_finds_what_an_agent_did_for_a_customer(server: AuthServer, c
     assert [row["decision_id"] for row in csv.DictReader(io.StringIO(table.text))] == stored
     [*_, reading] = server.records(operation="audit.read")
     assert (reading["decision"], reading["client_id"]) == ("permit", "banking-app")
+
+
+def test_no_token_waits_for_an_audit_query(
+    own_server_on_each: AuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = own_server_on_each
+    subject_token = server.sign_on(server.new_customer()).token_for(AGENT)
+    auditor = staff(server)
+
+    def ask() -> httpx2.Response:
+        return server.http.get("/audit", params={"agent": AGENT}, headers=auditor)
+
+    with held_query(monkeypatch, "auth_server.audit_trail", ask) as answered:
+        began = time.monotonic()
+        assert server.exchange(subject_token).status_code == 200
+        assert time.monotonic() - began < 2
+    assert answered[0].status_code == 200
 
 
 def test_an_owner_reads_the_records_of_its_own_agents_alone(server: AuthServer) -> None:
