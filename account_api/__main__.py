@@ -43,6 +43,7 @@ def audited(settings: Settings) -> Audited:
         sqlite_file=settings.data_dir / DATABASE_FILE,
         books=kept,
         own_keys=lambda: settings.jwks_uri,
+        checkpoint_seconds=settings.checkpoint_seconds,
     )
 
 

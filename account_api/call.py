@@ -113,6 +113,16 @@ class Call:
             self._verifier.check_still_good(self.token)
         self._recorder.publish(record)
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a transaction that only reads: for long readings, whose record is a transaction of its own.
+
+        Raises:
+            DatabaseUnavailable: the database cannot be worked with now.
+        """
+        with self._recorder.database.reading() as db:
+            yield db
+
     def decided(self, decision: Decision, reason: str, resource: str | None = None) -> None:
         """Say, within the transaction, what its record shall tell; `resource` where it is narrower now."""
         self._decision, self._reason = decision, reason

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from delegation.database import reading
+
 _ADVISORY_LOCK: Final = 4_001_850_501
 """Any number that no other program takes on this PostgreSQL database."""
 
@@ -47,21 +49,35 @@ class Database:
         Raises:
             DatabaseUnavailable: the database cannot be worked with now.
         """
+        with self._working(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that only reads, and that no booking waits for.
+
+        Raises:
+            DatabaseUnavailable: the database cannot be worked with now.
+        """
+        with self._working(), reading(self._engine) as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
         try:
             if not self._prepared:
                 self._prepare_first()
-            with self._engine.begin() as connection:
-                yield connection
+            yield
         except (IntegrityError, DataError):
             raise  # our fault, and not the database's
         except (DBAPIError, PoolTimeout) as error:
             # Only the driver's words: the statement's values are the customer's business.
             _log.error("the database does not work: %s", str(getattr(error, "orig", error)).split("\n")[0])
             raise DatabaseUnavailable from error
-
-    def dispose(self) -> None:
-        """Close the connections."""
-        self._engine.dispose()
 
     def _prepare_first(self) -> None:
         with self._engine.begin() as connection:

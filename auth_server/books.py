@@ -48,6 +48,7 @@ def audited(settings: Settings) -> Audited:
         sqlite_file=settings.data_dir / "auth_server.db",
         books=lambda engine, _http: books(engine, keys()),
         own_keys=lambda: keys().published(),
+        checkpoint_seconds=settings.checkpoint_seconds,
     )
 
 

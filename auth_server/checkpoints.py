@@ -24,13 +24,17 @@ _OPERATION = "audit.checkpoint"
 
 
 class ChainHead(BaseModel):
-    """The head that is to be signed; `cut` when it is the last record that was removed for its age."""
+    """The head that is to be signed; `cut` when it is the last record that was removed for its age.
+
+    `unchained` is how many rows stand outside of the chain; older services do not say it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     position: Annotated[int, Field(ge=1, lt=2**63)]
     hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     cut: bool = False
+    unchained: Annotated[int | None, Field(ge=0, lt=2**63)] = None
 
 
 @router.post(
@@ -58,7 +62,7 @@ def sign_checkpoint(
         fields: dict[str, Any] = of_token(token) | {"resource": f"/{kind}/{service}/{head.position}"}
         record(db, 1, "permit", reason, _OPERATION, time=context.now(), **fields)
         jws = context.checkpoint_keys.sign(
-            service, Head(head.position, head.hash), context.now(), is_cut=head.cut
+            *(service, Head(head.position, head.hash, head.unchained), context.now()), is_cut=head.cut
         )
     return {"checkpoint": jws}
 

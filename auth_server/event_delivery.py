@@ -14,7 +14,7 @@ from auth_server.authorization_server import NO_STORE
 from auth_server.clients import Receiver
 from auth_server.context import Context, InContext
 from auth_server.documented import PROTECTED, problem
-from auth_server.event_streams import acknowledge, last_event, open_stream, pending
+from auth_server.event_streams import acknowledge, open_stream, pending
 from auth_server.event_tables import SecurityEvent
 from auth_server.json_body import body, documented_body
 from auth_server.own_interfaces import needs
@@ -83,23 +83,22 @@ async def poll(
         _log.warning("%s does not take event %r: %r", token.client_id, jti, str(fault.get("err"))[:64])
     most = min(asked.max_events, _MOST_AT_ONCE)
     began = time.monotonic()
-    seen = await in_thread(_begin, context, token, stream_id, asked.ack)
+    await in_thread(_begin, context, token, stream_id, asked.ack)
     while True:
         events = await in_thread(_events, context, stream_id, most)
         over = asked.return_immediately or time.monotonic() - began > LONGEST_WAIT_SECONDS
         if events or over or not most or await request.is_disconnected():
             break
-        seen = await _until_another(context, request, seen, began + LONGEST_WAIT_SECONDS)
+        await _until_another(context, request, stream_id, began + LONGEST_WAIT_SECONDS)
     sets = await in_thread(_signed, context, events[:most], token.client_id)
     return JSONResponse({"sets": sets, "moreAvailable": len(events) > most}, headers=NO_STORE)
 
 
-def _begin(context: Context, token: AccessToken, stream_id: str, acknowledged: list[str]) -> tuple[int, int]:
+def _begin(context: Context, token: AccessToken, stream_id: str, acknowledged: list[str]) -> None:
     with context.transaction() as db:
         if not open_stream(db, stream_id, token.client_id, context.now()):
             raise Problem(404, "There is no such stream.")
         acknowledge(db, stream_id, acknowledged)
-        return last_event(db)
 
 
 def _events(context: Context, stream_id: str, most: int) -> list[SecurityEvent]:
@@ -107,21 +106,16 @@ def _events(context: Context, stream_id: str, most: int) -> list[SecurityEvent]:
         return list(pending(db, stream_id, most + 1, context.now()))
 
 
-async def _until_another(
-    context: Context, request: Request, seen: tuple[int, int], until: float
-) -> tuple[int, int]:
-    """Return when there is another event, when it is time to answer, or when nobody waits any more."""
+async def _until_another(context: Context, request: Request, stream_id: str, until: float) -> None:
+    """Return when there is an event, when it is time to answer, or when nobody waits any more.
 
-    def look() -> tuple[int, int]:
-        with context.transaction() as db:
-            return last_event(db)
-
+    The events themselves are looked for. A number or the highest id would not do: on PostgreSQL a lower id
+    may be committed after a higher one, and in the same moment another event may be removed.
+    """
     while time.monotonic() <= until and not await request.is_disconnected():
         await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
-        now = await in_thread(look)
-        if now != seen:
-            return now
-    return seen
+        if await in_thread(_events, context, stream_id, 0):
+            return
 
 
 def _signed(context: Context, events: list[SecurityEvent], audience: str) -> dict[str, str]:

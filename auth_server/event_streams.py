@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, exists, func, insert, select
+from sqlalchemy import delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from auth_server.event_tables import EventAcknowledged, EventStream, SecurityEvent
@@ -51,12 +51,6 @@ def pending(db: Session, stream_id: str, most: int, now: datetime) -> Sequence[S
     )
     events = select(SecurityEvent).where(SecurityEvent.expires_at > now, ~taken)
     return db.scalars(events.order_by(SecurityEvent.id).limit(most)).all()
-
-
-def last_event(db: Session) -> tuple[int, int]:
-    """Return what is different as soon as there is another event, from whichever process it comes."""
-    newest, number = db.execute(select(func.max(SecurityEvent.id), func.count())).one()
-    return newest or 0, number
 
 
 def remove_old_events(db: Session, now: datetime) -> None:

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from delegation.clock import Clock, utc_now
 from delegation.database import open_database, reading
 from delegation.jwks import usable_keys
-from delegation.record_checkpoint import NoSignature
+from delegation.kept_checkpoint import BadKept, kept_heads
+from delegation.record import written
+from delegation.record_checkpoint import NoSignature, newest_checkpoint
 from delegation.record_export import as_csv, as_json_lines
 from delegation.record_query import Page, Question, answers
 from delegation.record_retention import Books, prune
@@ -38,13 +40,15 @@ class Audited:
     """The service whose records these are.
 
     `books` makes what prunes them, of an engine and an HTTP client. `own_keys` are a JWK set that the service
-    has itself, or the address of one.
+    has itself, or the address of one. `checkpoint_seconds` is how long records may stand
+    without a checkpoint.
     """
 
     database_url: str
     sqlite_file: Path
     books: Callable[[Engine, httpx2.AsyncClient], Books]
     own_keys: Callable[[], Mapping[str, Any] | str]
+    checkpoint_seconds: int
     clock: Clock = utc_now
 
 
@@ -56,7 +60,7 @@ def run_audit(arguments: argparse.Namespace, audited: Audited) -> int:
             return asyncio.run(_act(arguments, audited, engine))
         finally:
             engine.dispose()
-    except (CannotTell, NoSignature) as error:
+    except (CannotTell, BadKept, NoSignature) as error:
         sys.stderr.write(f"audit {arguments.action}: {error}\n")
     except SQLAlchemyError as error:
         # The driver's text may hold values; its kind is enough to look further.
@@ -83,6 +87,8 @@ async def _act(arguments: argparse.Namespace, audited: Audited, engine: Engine) 
                 return await _verify(arguments, audited, engine, books, http)
             case "prune":
                 return await _prune(arguments, audited, books)
+            case "checkpoints":
+                return _newest(engine, books)
         return _list(arguments, engine, books)
 
 
@@ -94,7 +100,7 @@ async def _verify(
     try:
         keys = await _keys(arguments.jwks or audited.own_keys(), http)
     except CannotTell as error:
-        if arguments.jwks:
+        if arguments.jwks or arguments.kept:
             raise
         lack = f"; {error}"
 
@@ -102,16 +108,51 @@ async def _verify(
         if records % _SAY_EVERY == 0:
             sys.stderr.write(f"{records} records verified\n")
 
+    kept = kept_heads(arguments.kept, keys, books.signed_as)
     with reading(engine) as connection:
-        verdict = verify(connection, books.table, books.signed_as, keys, say)
+        verdict = verify(connection, books.table, books.signed_as, keys, say, kept)
     untold = verdict.fault is None and verdict.unknown_keys > 0 and verdict.checkpoints == 0
-    if arguments.as_json:
-        sys.stdout.write(json.dumps({"intact": verdict.fault is None} | asdict(verdict), indent=2) + "\n")
-    else:
-        sys.stdout.write(_as_table(verdict))
+    lacks = _lacks(verdict, audited, books)
     if untold:
-        sys.stderr.write(f"audit verify: no signature could be verified: give their keys by --jwks{lack}\n")
-    return 1 if verdict.fault else 2 if untold else 0
+        lacks.append(f"no signature could be verified: give their keys by --jwks{lack}")
+    if arguments.as_json:
+        intact = None if lacks else verdict.fault is None
+        sys.stdout.write(json.dumps({"intact": intact} | asdict(verdict), indent=2) + "\n")
+    else:
+        sys.stdout.write(_as_table(verdict, lacks))
+    for each in lacks:
+        sys.stderr.write(f"audit verify: {each}\n")
+    return 1 if verdict.fault else 2 if lacks else 0
+
+
+def _lacks(verdict: Verdict, audited: Audited, books: Books) -> list[str]:
+    """Return why it cannot be told whether a chain without a fault is intact."""
+    lacks: list[str] = []
+    if verdict.fault is not None:
+        return lacks
+    if verdict.kept_before_cut:
+        lacks.append(
+            f"{verdict.kept_before_cut} of the checkpoints kept elsewhere are of records that were removed "
+            "since; they show nothing: give newer ones"
+        )
+    is_signed = verdict.signed_position > verdict.cut or verdict.unknown_keys
+    limit = written(audited.clock() - timedelta(seconds=audited.checkpoint_seconds))
+    if books.sign and not is_signed and verdict.oldest is not None and verdict.oldest < limit:
+        lacks.append(
+            f"NOT SIGNED: there are records since {verdict.oldest} and no checkpoint of any, although "
+            "checkpoints are on: either none could be had, or somebody removed them; give one that was "
+            "kept elsewhere, by --checkpoint"
+        )
+    return lacks
+
+
+def _newest(engine: Engine, books: Books) -> int:
+    with reading(engine) as connection:
+        jws = newest_checkpoint(connection, books.table)
+    if jws is None:
+        raise CannotTell("there is no checkpoint yet: see CHECKPOINTS_ENDPOINT, or wait for the first")
+    sys.stdout.write(f"{jws}\n")
+    return 0
 
 
 async def _keys(source: Mapping[str, Any] | str, http: httpx2.AsyncClient) -> Mapping[str, PyJWK]:
@@ -160,13 +201,14 @@ def _list(arguments: argparse.Namespace, engine: Engine, books: Books) -> int:
     return 0
 
 
-def _as_table(verdict: Verdict) -> str:
+def _as_table(verdict: Verdict, lacks: Sequence[str]) -> str:
+    intact = "CANNOT TELL: see below" if lacks else "intact"
     rows = {
         "records": f"{verdict.records}, the last at position {verdict.position}",
         "begin": f"after position {verdict.cut}, cut" if verdict.cut else "at position 1",
         "checkpoints": f"{verdict.checkpoints} verified, the last at position {verdict.signed_position}; "
-        f"{verdict.unknown_keys} by keys not given",
+        f"{verdict.unknown_keys} by keys not given; {verdict.kept} kept elsewhere fit",
         "unchained": f"{verdict.unchained} from before there was a chain, of which nothing is known",
-        "chain": f"NOT INTACT: {verdict.fault}" if verdict.fault else "intact",
+        "chain": f"NOT INTACT: {verdict.fault}" if verdict.fault else intact,
     }
     return "".join(f"{name:12} {text}\n" for name, text in rows.items())

@@ -28,7 +28,21 @@ def add_audit_parser(commands: Any) -> None:  # noqa: ANN401 - argparse's own ty
         help="the keys that signed checkpoints, as the auth server's /checkpoint-keys has them; else those "
         "that this service knows",
     )
+    verify.add_argument(
+        "--checkpoint",
+        dest="kept",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="checkpoints that were kept elsewhere, as audit checkpoints printed them, one a line; - for "
+        "standard input; may be repeated",
+    )
     verify.add_argument("--json", dest="as_json", action="store_true", help="print JSON and no table")
+    every.add_parser(
+        "checkpoints",
+        help="print the newest checkpoint, to be kept elsewhere for verify --checkpoint",
+        description="Prints the newest signed checkpoint as one line.",
+    )
     _add_list(every)
     prune = every.add_parser(
         "prune",

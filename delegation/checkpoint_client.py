@@ -30,7 +30,7 @@ class CheckpointClient:
         Raises:
             NoSignature: it cannot be had now.
         """
-        body = {"position": head.position, "hash": head.hash, "cut": is_cut}
+        body = {"position": head.position, "hash": head.hash, "cut": is_cut, "unchained": head.unchained}
         try:
             token = await self._credentials.own_token()
             response = await self._http.post(

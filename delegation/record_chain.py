@@ -17,10 +17,14 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separator
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far a chain reaches: the last record's position, from 1 and without gaps, and its hash."""
+    """How far a chain reaches: the last record's position, from 1 and without gaps, and its hash.
+
+    `unchained` is how many rows stand outside of the chain, where that is to be signed, too.
+    """
 
     position: int = 0
     hash: str = GENESIS
+    unchained: int | None = None
 
 
 def canonical(value: Mapping[str, Any]) -> bytes:

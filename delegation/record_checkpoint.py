@@ -1,7 +1,8 @@
 """Signed checkpoints: the authorization server says that a service's chain had this head at this time.
 
 A checkpoint is a JWS with `typ: checkpoint+jwt` (RFC 7515, RFC 8725 §3.11) and the claims `iss`, `iat`,
-`service`, `position`, `hash`; `cut: true` in one that says where a chain begins after records were removed.
+`service`, `position`, `hash`; `unchained`, how many rows stood outside of the chain, but in those from before
+that was signed; `cut: true` in one that says where a chain begins after records were removed.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -50,20 +51,35 @@ def checkpoint_claims(
     issuer: str, service: str, head: Head, now: datetime, *, is_cut: bool
 ) -> dict[str, Any]:
     """Return the claims of a checkpoint."""
-    claims = {
+    claims: dict[str, Any] = {
         "iss": issuer,
         "iat": int(now.timestamp()),
         "service": service,
         "position": head.position,
         "hash": head.hash,
     }
+    if head.unchained is not None:
+        claims["unchained"] = head.unchained
     return claims | ({"cut": True} if is_cut else {})
 
 
 def check_checkpoint(
     jws: str, keys: Mapping[str, PyJWK], service: str, head: Head, *, is_cut: bool = False
-) -> None:
-    """Check that one of these keys, by `kid`, signed this head of this service.
+) -> Head:
+    """Check that one of these keys signed this head of this service; return it as it was signed.
+
+    Raises:
+        UnknownCheckpointKey: its key is not among them.
+        BadCheckpoint: it is not what was signed.
+    """
+    signed, signed_as_cut = signed_head(jws, keys, service)
+    if (signed.position, signed.hash, signed_as_cut) != (head.position, head.hash, is_cut):
+        raise BadCheckpoint("it was signed for something else")
+    return signed
+
+
+def signed_head(jws: str, keys: Mapping[str, PyJWK], service: str) -> tuple[Head, bool]:
+    """Return the head of this service that one of these keys, by `kid`, signed, and whether it is a cut.
 
     Leaves unchecked: `iss`, because the keys are that issuer's own, and `iat`, which may be any time.
 
@@ -84,15 +100,18 @@ def check_checkpoint(
         claims = signed_claims(jws, key, (ALGORITHM,))
     except InvalidToken as error:
         raise BadCheckpoint("its signature is not valid") from error
-    signed = (claims.get("service"), claims.get("position"), claims.get("hash"), claims.get("cut", False))
-    if signed != (service, head.position, head.hash, is_cut):
+    position, hash_, unchained = (claims.get(name) for name in ("position", "hash", "unchained"))
+    if claims.get("service") != service:
         raise BadCheckpoint("it was signed for something else")
+    if not isinstance(position, int) or not isinstance(hash_, str) or not isinstance(unchained, int | None):
+        raise BadCheckpoint("it names no head of a chain")
+    return Head(position, hash_, unchained), claims.get("cut", False) is True
 
 
 def due_checkpoint(connection: Connection, table: Table, now: datetime, when: When) -> Head | None:
     """Return the chain's head if it is time to have it signed."""
     chain, checkpoint = chain_table(table), checkpoint_table(table)
-    row = connection.execute(select(chain.c.position, chain.c.hash, chain.c.cut_position)).one_or_none()
+    row = connection.execute(select(chain)).one_or_none()
     last = connection.execute(
         select(checkpoint.c.position, checkpoint.c.signed_at).order_by(checkpoint.c.position.desc()).limit(1)
     ).one_or_none()
@@ -100,7 +119,7 @@ def due_checkpoint(connection: Connection, table: Table, now: datetime, when: Wh
         return None
     is_many = last is not None and row.position - last.position >= when.records
     is_late = last is None or last.signed_at <= (now - timedelta(seconds=when.seconds)).timestamp()
-    return Head(row.position, row.hash) if is_many or is_late else None
+    return Head(row.position, row.hash, row.unchained) if is_many or is_late else None
 
 
 def add_checkpoint(connection: Connection, table: Table, head: Head, jws: str, now: datetime) -> None:
@@ -112,3 +131,10 @@ def add_checkpoint(connection: Connection, table: Table, head: Head, jws: str, n
     if is_there is None and is_cut is None:
         values = {"position": head.position, "hash": head.hash, "signed_at": int(now.timestamp()), "jws": jws}
         connection.execute(checkpoint.insert().values(**values))
+
+
+def newest_checkpoint(connection: Connection, table: Table) -> str | None:
+    """Return the signed checkpoint that reaches furthest, or that of the cut if there is none after it."""
+    checkpoint, chain = checkpoint_table(table), chain_table(table)
+    newest = select(checkpoint.c.jws).order_by(checkpoint.c.position.desc()).limit(1)
+    return connection.scalar(newest) or connection.scalar(select(chain.c.cut_jws))

@@ -80,7 +80,7 @@ def _new_cut(books: Books, before: datetime) -> Head | None:
     """Return the last record before the first that is to stay, or None if that is no further than now."""
     table, chain = books.table, chain_table(books.table)
     with books.transaction() as connection:
-        state = connection.execute(select(chain.c.position, chain.c.cut_position)).one_or_none()
+        state = connection.execute(select(chain)).one_or_none()
         if state is None:
             return None
         later = (table.c.position > state.cut_position, table.c.time >= written(before))
@@ -93,7 +93,7 @@ def _new_cut(books: Books, before: datetime) -> Head | None:
                 table.c.position == last, table.c.position > state.cut_position
             )
         ).one_or_none()
-        return Head(found.position, found.hash) if found is not None else None
+        return Head(found.position, found.hash, state.unchained) if found is not None else None
 
 
 def _record_cut(

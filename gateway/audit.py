@@ -85,7 +85,7 @@ class Auditing:
         return token
 
     def _answers(self, query: AuditQuery) -> list[dict[str, object]]:
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             return [dict(one) for one in answers(connection, tables.record, query.question, query.page)]
 
     def _refused(self, deny: Deny, token: AccessToken | None) -> Response:

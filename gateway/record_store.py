@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, select, text
 
-from delegation.database import add_missing_columns
+from delegation.database import add_missing_columns, reading
 from delegation.record import Record
 from delegation.record_table import append_records, locked_head
 from gateway import tables
@@ -27,11 +27,19 @@ class RecordStore:
         Raises:
             SQLAlchemyError: the database does not work now.
         """
-        if not self._prepared:
-            with self._engine.begin() as connection:
-                _prepare(connection)
-            self._prepared = True
+        self._prepare_once()
         with self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that only reads, and that no decision waits for.
+
+        Raises:
+            SQLAlchemyError: the database does not work now.
+        """
+        self._prepare_once()
+        with reading(self._engine) as connection:
             yield connection
 
     def append(self, records: Iterable[Record], *, again: bool = False) -> None:
@@ -50,6 +58,12 @@ class RecordStore:
     def dispose(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+    def _prepare_once(self) -> None:
+        if not self._prepared:
+            with self._engine.begin() as connection:
+                _prepare(connection)
+            self._prepared = True
 
 
 def _missing(connection: Connection, records: Iterable[Record]) -> list[Record]:

@@ -1,10 +1,12 @@
 """`GET /audit` of the account API: what was done, for auditors alone."""
 
+import time
 from typing import Any
 
 import pytest
 
 from tests.account_api.banks import Bank
+from tests.held_query import held_query
 from tests.issuer import AGENT, CUSTOMER
 
 BALANCE = "account:read_balance"
@@ -24,6 +26,14 @@ def test_an_auditor_finds_what_an_agent_did_for_a_customer(bank: Bank) -> None:
     assert answer.json()["next"] == record["position"]
     assert audit(bank, format="csv", limit=1).headers["content-type"].startswith("text/csv")
     assert audit(bank, format="jsonl", limit=1).headers["content-type"] == "application/jsonl"
+
+
+def test_no_booking_waits_for_an_audit_query(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    with held_query(monkeypatch, "account_api.routes", lambda: audit(bank, agent=AGENT)) as answered:
+        began = time.monotonic()
+        assert bank.transfer("beside-a-query").status_code == 201
+        assert time.monotonic() - began < 2
+    assert answered[0].status_code == 200
 
 
 @pytest.mark.parametrize("scope", [BALANCE, "audit:read"])

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from tests.auth_server.client import RegisteredClient
 from tests.auth_server.registry import OTHER
 from tests.auth_server.servers import AGENT, BALANCE, ISSUER, AuthServer, running_server
 from tests.clock import SetClock
+from tests.held_query import held_query
 from tests.jwks_server import JwksServer
 
 HEAD = {"position": 7, "hash": "a" * 64}
@@ -90,6 +92,7 @@ def test_two_servers_on_one_database_write_one_chain(
         with ThreadPoolExecutor(8) as pool:
             exchanged = [pool.submit(server.exchange, subject_token) for server in (one, other) * 10]
         assert {each.result().status_code for each in exchanged} == {200}
+    keep(one)
     status, said = verdict(one, capsys, monkeypatch)
     assert (status, said["fault"], said["records"]) == (0, None, len(one.records()))
 
@@ -137,6 +140,48 @@ def test_checkpoints_outlive_the_key_that_signed_them(
     assert "no signature could be verified" in err
 
 
+def test_a_checkpoint_kept_elsewhere_shows_what_was_hidden_in_the_database(
+    own_server: AuthServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    own_server.sign_on(own_server.new_customer())
+    own_server.clock.forward(minutes=10)
+    keep(own_server)
+    status, printed, _ = run(own_server, capsys, monkeypatch, "checkpoints")
+    assert (status, printed.count(".")) == (0, 2)
+    file = tmp_path_factory.mktemp("kept") / "checkpoint"
+    file.write_text(printed)
+    kept = ("--checkpoint", str(file))
+    status, said = verdict(own_server, capsys, monkeypatch, kept)
+    assert (status, said["intact"], said["kept"]) == (0, True, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdin", io.StringIO(printed))
+        assert verdict(own_server, capsys, monkeypatch, ("--checkpoint", "-"))[1]["kept"] == 1
+    with own_server.context.engine.begin() as connection:
+        connection.execute(text("DELETE FROM record_checkpoint"))
+        last = "(SELECT max(position) FROM record)"
+        connection.execute(text(f"DELETE FROM record WHERE position = {last}"))
+        row = f"(SELECT hash FROM record WHERE position = {last})"
+        connection.execute(text(f"UPDATE record_chain SET position = {last}, hash = {row}"))
+        # The running server must not sign the shorter chain before it is looked at.
+        connection.execute(
+            text(
+                "CREATE TRIGGER none BEFORE INSERT ON record_checkpoint "
+                "BEGIN SELECT RAISE(ABORT, 'none'); END"
+            )
+        )
+    status, out, err = run(own_server, capsys, monkeypatch, "verify")
+    assert (status, "CANNOT TELL" in out) == (2, True)
+    assert "NOT SIGNED: there are records since" in err
+    status, out, _ = run(own_server, capsys, monkeypatch, "verify", *kept)
+    assert (status, "NOT INTACT: removed: position" in out) == (1, True)
+    file.write_text("something else")
+    status, _, err = run(own_server, capsys, monkeypatch, "verify", *kept)
+    assert (status, "has no checkpoint of auth_server" in err) == (2, True)
+
+
 def test_records_are_removed_by_age_with_one_command_and_the_rest_is_intact(
     own_server_on_each: AuthServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +197,7 @@ def test_records_are_removed_by_age_with_one_command_and_the_rest_is_intact(
     left = server.records()
     assert (len(left), left[-1]["operation"]) == (total - cut + 1, "audit.prune")
     assert left[-1]["reason"].startswith("Kim: ")
+    keep(server)
     status, said = verdict(server, capsys, monkeypatch)
     assert (status, said["cut"], said["fault"]) == (0, cut, None)
     status, out, _ = run(server, capsys, monkeypatch, "prune", "--older-than", str(days))
@@ -171,7 +217,8 @@ def test_a_service_has_its_chain_signed_and_the_signature_is_a_record(
     [key] = server.http.get("/checkpoint-keys").json()["keys"]
     claims = jwt.decode(signed, jwt.PyJWK(key), algorithms=["ES256"], options={"verify_iat": False})
     assert claims == {"iss": ISSUER, "iat": int(server.clock.now.timestamp()), "service": "gateway"} | HEAD
-    server.http.post("/checkpoints", json=HEAD | {"position": 3}, headers=own)
+    counted = server.http.post("/checkpoints", json=HEAD | {"position": 3, "unchained": 2}, headers=own)
+    assert jwt.decode(counted.json()["checkpoint"], options={"verify_signature": False})["unchained"] == 2
     first, second = server.records(operation="audit.checkpoint")
     assert (first["client_id"], first["resource"]) == ("gateway", "/checkpoints/gateway/7")
     assert "a" * 64 in first["reason"]
@@ -238,6 +285,23 @@ def test_an_auditor_finds_what_an_agent_did_for_a_customer(server: AuthServer, c
     assert [row["decision_id"] for row in csv.DictReader(io.StringIO(table.text))] == stored
     [*_, reading] = server.records(operation="audit.read")
     assert (reading["decision"], reading["client_id"]) == ("permit", "banking-app")
+
+
+def test_no_token_waits_for_an_audit_query(
+    own_server_on_each: AuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = own_server_on_each
+    subject_token = server.sign_on(server.new_customer()).token_for(AGENT)
+    auditor = staff(server)
+
+    def ask() -> httpx2.Response:
+        return server.http.get("/audit", params={"agent": AGENT}, headers=auditor)
+
+    with held_query(monkeypatch, "auth_server.audit_trail", ask) as answered:
+        began = time.monotonic()
+        assert server.exchange(subject_token).status_code == 200
+        assert time.monotonic() - began < 2
+    assert answered[0].status_code == 200
 
 
 def test_an_owner_reads_the_records_of_its_own_agents_alone(server: AuthServer) -> None:

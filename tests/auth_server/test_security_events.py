@@ -1,5 +1,7 @@
 """Security events: what is told when tokens end, to whom, and until when (RFC 8417, RFC 8936)."""
 
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,7 +10,10 @@ from typing import Any
 import httpx2
 import jwt
 import pytest
+from sqlalchemy import delete, insert, select, update
 
+from auth_server import event_delivery
+from auth_server.event_tables import SecurityEvent
 from delegation.security_event import ACCOUNT_DISABLED, SESSION_REVOKED
 from delegation.signing_key import SigningKey
 from tests.auth_server.client import RegisteredClient, refusal
@@ -219,6 +224,37 @@ def test_a_poll_that_waits_is_answered_when_something_happens(server: AuthServer
         waiting = pool.submit(receiver.ask, {"returnImmediately": False}, token)
         server.app.post("/revoke", {"token": subject})
         assert len(waiting.result().json()["sets"]) == 2
+
+
+def test_an_event_of_a_lower_id_is_told_at_once_although_another_goes_in_the_same_moment(
+    server: AuthServer, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.app.post("/revoke", {"token": delegated(server)[1]})
+    taken = receiver.poll()
+    assert len(taken) == 2
+    with server.context.transaction() as db:
+        first, last = db.scalars(select(SecurityEvent).order_by(SecurityEvent.id))
+        # A gap between them, where one that was begun earlier is committed later.
+        db.execute(update(SecurityEvent).where(SecurityEvent.id == last.id).values(id=last.id + 10))
+    receiver.poll(ack=list(taken))
+    late, token, waiting = first.id + 5, receiver.token(), threading.Event()
+    wait = event_delivery._until_another
+
+    async def noted(*arguments: Any) -> Any:
+        waiting.set()
+        return await wait(*arguments)
+
+    monkeypatch.setattr(event_delivery, "_until_another", noted)
+    with ThreadPoolExecutor(1) as pool:
+        began = time.monotonic()
+        polled = pool.submit(receiver.ask, {"returnImmediately": False}, token)
+        assert waiting.wait(5)
+        with server.context.transaction() as db:
+            db.execute(delete(SecurityEvent).where(SecurityEvent.id == first.id))
+            columns = {column.key: getattr(first, column.key) for column in SecurityEvent.__table__.columns}
+            db.execute(insert(SecurityEvent).values(**columns | {"id": late, "jti": "late"}))
+        assert list(polled.result().json()["sets"]) == ["late"]
+    assert time.monotonic() - began < 2
 
 
 def test_a_stream_is_its_receivers_own(receiver: Receiver, new_receiver: Any) -> None:

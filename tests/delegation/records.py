@@ -1,7 +1,7 @@
 """A service's table of records for tests: a chain in it, a key that signs it, and ways to tamper with it."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -57,8 +57,8 @@ def sign(head: Head, at: datetime = NOON, *, is_cut: bool = False, key: SigningK
 
 
 def head_of(connection: Connection) -> Head:
-    row = connection.execute(select(CHAIN.c.position, CHAIN.c.hash)).one()
-    return Head(row.position, row.hash)
+    row = connection.execute(select(CHAIN)).one()
+    return Head(row.position, row.hash, row.unchained)
 
 
 def checkpoint(connection: Connection, key: SigningKey = KEY) -> Head:
@@ -68,8 +68,9 @@ def checkpoint(connection: Connection, key: SigningKey = KEY) -> Head:
     return head
 
 
-def judged(connection: Connection, *keys: SigningKey) -> Verdict:
-    return verify(connection, TABLE, SERVICE, {key.kid: key.public for key in keys or (KEY,)})
+def judged(connection: Connection, *keys: SigningKey, kept: Sequence[Head] = ()) -> Verdict:
+    public = {key.kid: key.public for key in keys or (KEY,)}
+    return verify(connection, TABLE, SERVICE, public, kept=kept)
 
 
 def books(engine: Engine, *, signed: bool = True) -> Books:

@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import time
 from typing import Any
 
 import httpx2
 import pytest
 
 from tests.gateway.conftest import bearer
+from tests.gateway.test_records import transfer
+from tests.held_query import held_query
 from tests.issuer import AGENT, CUSTOMER, TestIssuer
 
 BALANCE = "account:read_balance"
@@ -52,6 +55,20 @@ def test_reading_is_a_record_too_and_so_is_a_refusal(client: httpx2.Client, issu
     found = client.get("/audit", params=asked, headers=auditor(issuer)).json()["records"]
     assert [one["decision"] for one in found] == ["permit", "permit", "deny"]
     assert found[0]["sub"] == "audit@example.com"
+
+
+def test_no_call_waits_for_an_audit_query(
+    client: httpx2.Client, issuer: TestIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask() -> httpx2.Response:
+        return client.get("/audit", params={"agent": AGENT}, headers=auditor(issuer))
+
+    with held_query(monkeypatch, "gateway.audit", ask) as answered:
+        began = time.monotonic()
+        transferred = transfer(client, issuer)
+        assert time.monotonic() - began < 2
+    assert transferred.status_code < 300
+    assert answered[0].status_code == 200
 
 
 @pytest.mark.parametrize(
