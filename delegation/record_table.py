@@ -128,7 +128,11 @@ def locked_head(connection: Connection, table: Table) -> Head:
     row = connection.execute(locking).one_or_none()
     if row is None:
         if connection.execute(select(table.c.id).where(table.c.position.is_not(None)).limit(1)).first():
-            raise HeadMissing("the head of the chain of records is gone: audit verify")
+            # Another's first record may have been committed in between, and with it its head.
+            row = connection.execute(locking).one_or_none()
+            if row is None:
+                raise HeadMissing("the head of the chain of records is gone: audit verify")
+            return Head(row.position, row.hash)
         unchained = connection.scalar(select(func.count()).select_from(table))
         begin = (
             "INSERT INTO record_chain (id, position, hash, cut_position, cut_hash, unchained) "

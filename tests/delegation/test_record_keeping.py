@@ -7,9 +7,10 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy import Engine, delete, event, func, select, update
 
 from delegation.database import open_database
 from delegation.record_checkpoint import NoSignature, When, due_checkpoint
@@ -77,6 +78,27 @@ def test_threads_and_processes_write_one_chain(engine: Engine, url: str, tmp_pat
     with engine.begin() as connection:
         verdict = judged(connection)
     assert (verdict.fault, verdict.records, verdict.position) == (None, 80, 80)
+
+
+def test_a_first_record_that_is_committed_meanwhile_is_no_head_that_is_gone(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    engine = open_database(postgres.new_database(), tmp_path / "unused.db")
+    make_tables(engine)
+    other = engine.connect()
+    append_records(other, TABLE, [record(1)])
+
+    def commit_other(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        # Whoever appends has seen no head, and now looks whether there are records.
+        if "position IS NOT NULL" in statement and other.in_transaction():
+            other.commit()
+
+    event.listen(engine, "before_cursor_execute", commit_other)
+    append(engine, [2])
+    with engine.begin() as connection:
+        assert (judged(connection).fault, judged(connection).position) == (None, 2)
+    other.close()
+    engine.dispose()
 
 
 def test_what_is_rolled_back_leaves_no_gap(engine: Engine) -> None:
