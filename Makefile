@@ -18,10 +18,10 @@ help: ## List the targets
 demo: venv-services ## Run the five services here, without Docker (PORT_BASE=8601 moves all ports)
 	@$(VENV_PYTHON) -m deploy.local
 
-test: venv-dev chromium ## Run every test that needs no Docker
-	STACK=own $(VENV_PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+test: venv-dev ## Run every test that needs no running stack, the conformance suite in process among them
+	$(VENV_PYTHON) -m pytest --ignore tests/stack --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-e2e: venv-dev chromium ## Run the end-to-end tests against the running stack (STACK=compose or local)
+e2e: venv-dev chromium ## Run the end-to-end tests on a stack (STACK=compose, local, or own: no Docker)
 	STACK=$(or $(STACK),running) $(VENV_PYTHON) -m pytest tests/stack
 
 conformance: venv-dev ## Judge a deployment by the rules of safe delegation (TARGET=file.toml; else the running stack)
