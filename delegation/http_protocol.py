@@ -1,11 +1,16 @@
 """HTTP/1.1 as every service speaks it: uvicorn's, with a bound on what comes before a request's body."""
 
+from asyncio import Transport
 from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """The most bytes of a request's address, header and trailer fields; also of what is not yet any of these."""
+
+IDLE_SECONDS: Final = 20
+"""A connection is kept for so long without a request: longer than clients keep it (httpx2: 5 s), because one
+that is closed just when it is used again loses the request."""
 
 _FIELD_OVERHEAD: Final = len(": \r\n")
 _TOO_LONG: Final = b"The address and header fields of a request are 64 KiB at most."
@@ -28,6 +33,11 @@ class HttpProtocol(HttpToolsProtocol):
     _silent_bytes = 0
     _hosts = 0
     _refused = False
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Begin, with our own bound on idleness."""
+        super().connection_made(transport)
+        self.timeout_keep_alive = IDLE_SECONDS
 
     def data_received(self, data: bytes) -> None:
         """Take the next bytes of the connection."""
