@@ -10,7 +10,7 @@ from uvicorn.server import ServerState
 from delegation.http_protocol import HttpProtocol
 
 
-async def _no_app(*_: object) -> None: ...
+async def _no_app(_scope: object, _receive: object, _send: object) -> None: ...
 
 
 @pytest.mark.asyncio
