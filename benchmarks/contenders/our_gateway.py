@@ -1,0 +1,33 @@
+"""The gateway of this repository with its defaults, but for addresses, policy and the length of bodies."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import yaml
+
+from benchmarks.gateway_contender import Gateway, Place, Running
+from benchmarks.issuer import RECEIVER
+from benchmarks.service import running_service
+from tests.issuer import ACCOUNT_API
+
+
+@contextmanager
+def _start(place: Place) -> Iterator[Running]:
+    policy = place.folder / "policy.yaml"
+    document = {"audience": ACCOUNT_API, "name": "Account API", "operations": place.operations}
+    policy.write_text(yaml.safe_dump(document, sort_keys=False))
+    settings = {
+        "ISSUER": place.issuer.issuer,
+        "JWKS_URI": place.issuer.jwks_uri,
+        "TOKEN_ENDPOINT": f"{place.issuer.url}/token",
+        "SECURITY_EVENTS_ENDPOINT": f"{place.issuer.url}/events",
+        "CLIENT_ID": RECEIVER,
+        "UPSTREAM_URL": f"http://127.0.0.1:{place.upstream_port}",
+        "POLICY_FILE": str(policy),
+        "MAX_BODY_BYTES": str(8 * 1024 * 1024),
+    }
+    with running_service("gateway", place.folder, place.cores, settings, place.workers) as (port, pid):
+        yield Running(port, pid)
+
+
+OURS = Gateway("this gateway, everything on", _start, hears_of_ended_tokens=True)

@@ -1,0 +1,96 @@
+"""Interleaved rounds: every contender in turn, again and again, so that what disturbs one disturbs all."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from benchmarks.gateway_contender import Running
+from benchmarks.load import Sample, measure
+
+Say = Callable[[str], None]
+"""Tells whoever waits how far it is."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much is measured: how many rounds, and how many seconds each measurement takes."""
+
+    rounds: int
+    seconds: int
+    short_seconds: int
+    warm_up_seconds: int
+
+
+@dataclass
+class Run:
+    """One run of the benchmarks."""
+
+    pace: Pace
+    say: Say
+    wanted: tuple[str, ...] = ()
+    """Parts of the names of the contenders that are wanted; all, if there is none."""
+    not_timed: dict[str, list[str]] = field(default_factory=dict)
+    """Contenders that did not refuse what they must, with what they let pass."""
+
+    def wants(self, contender: str) -> bool:
+        """Tell whether a contender is wanted."""
+        return not self.wanted or any(one.lower() in contender.lower() for one in self.wanted)
+
+    def may_time(self, contender: str, passed: list[str]) -> bool:
+        """Tell whether a contender may be timed: when nothing has passed that must be refused."""
+        if passed:
+            self.not_timed[contender] = passed
+            self.say(f"{contender}: not timed, because of: {', '.join(passed)}")
+        return not passed
+
+
+FULL: Final = Pace(rounds=3, seconds=4, short_seconds=2, warm_up_seconds=2)
+QUICK: Final = Pace(rounds=1, seconds=1, short_seconds=1, warm_up_seconds=1)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to load a contender: the requests of a file in turn, over so many connections, for so long."""
+
+    name: str
+    requests: Path
+    connections: int
+    seconds: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One sample, and what it is of."""
+
+    contender: str
+    case: str
+    sample: Sample
+
+
+def interleaved(
+    contenders: Mapping[str, Running], cases: Sequence[Case], run: Run, fresh: Callable[[], None]
+) -> Iterator[Measured]:
+    """Yield samples as they come; `fresh` makes new requests for each round.
+
+    Before it is measured in a round, each contender gets the requests of the first case to warm up with.
+    """
+    pace = run.pace
+    for number in range(1, pace.rounds + 1):
+        fresh()
+        for name, running in contenders.items():
+            _load(running, cases[0], pace.warm_up_seconds)
+            for case in cases:
+                sample = _load(running, case, case.seconds)
+                run.say(
+                    f"{number}/{pace.rounds}  {name}, {case.name}: {sample.requests_per_second:,.0f}/s, "
+                    f"p99 {sample.p99_ms:.2f} ms, {sample.cpu_us:.0f} µs of the processor, "
+                    f"{sample.errors} errors"
+                )
+                yield Measured(name, case.name, sample)
+
+
+def _load(running: Running, case: Case, seconds: int) -> Sample:
+    return measure(
+        running.port, case.requests, connections=case.connections, seconds=seconds, pid=running.pid
+    )
