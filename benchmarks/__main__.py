@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from benchmarks import gateways
+from benchmarks import exchanges, gateways
 from benchmarks.cores import REST, keep_to
 from benchmarks.load import CannotMeasure
 from benchmarks.machine import commit, machine, versions
@@ -22,7 +22,10 @@ from benchmarks.rounds import FULL, QUICK, Run
 from benchmarks.section import Report, Section
 
 RESULTS: Final = Path(__file__).with_name("results")
-SECTIONS: Final[dict[str, Callable[[Run], Section]]] = {"gateways": gateways.comparison}
+SECTIONS: Final[dict[str, Callable[[Run], Section]]] = {
+    "gateways": gateways.comparison,
+    "exchange": exchanges.comparison,
+}
 
 
 def main() -> int:

@@ -9,8 +9,7 @@ from typing import Final
 import httpx2
 
 from benchmarks.gateway_contender import BALANCE, Gateway, Running
-from benchmarks.issuer import Issuer
-from delegation.signing_key import SigningKey
+from benchmarks.issuer import Issuer, namesake
 
 _REFUSALS: Final = frozenset({400, 401, 403, 404, 405})
 """Any other status is no decision: a gateway that is broken refuses everything."""
@@ -27,7 +26,7 @@ def bad_calls(issuer: Issuer) -> Iterator[Call]:
     header, claims, signature = good.split(".")
     tokens = {
         "no token": None,
-        "wrong signature": issuer.delegation_token(_SCOPE, key=_namesake(issuer.key)),
+        "wrong signature": issuer.delegation_token(_SCOPE, key=namesake(issuer.key)),
         "signature of another token": ".".join(
             (header, claims, issuer.delegation_token(_SCOPE).split(".")[2])
         ),
@@ -75,13 +74,6 @@ def wrongly_passed(gateway: Gateway, running: Running, issuer: Issuer) -> list[s
 def _status(http: httpx2.Client, method: str, path: str, token: str | None) -> int:
     headers = {"authorization": f"Bearer {token}"} if token else {}
     return http.request(method, path, headers=headers).status_code
-
-
-def _namesake(key: SigningKey) -> SigningKey:
-    """Return another key under the same `kid`."""
-    other = SigningKey.generate()
-    other.kid = key.kid
-    return other
 
 
 def _encoded(value: object) -> str:

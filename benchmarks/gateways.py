@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -92,6 +91,8 @@ def comparison(run: Run) -> Section:
     pace = run.pace
     with around(run) as party:
         file = party.folder / "tokens"
+        party.fresh_requests(file, TOKENS)
+        warm_up = Case("warm-up", file, 16, pace.warm_up_seconds)
         cases = [
             Case("16 connections", file, 16, pace.seconds),
             Case("64 connections", file, 64, pace.seconds),
@@ -99,9 +100,7 @@ def comparison(run: Run) -> Section:
         ]
         resource = {NO_GATEWAY: Running(party.upstream_port, 0)}
         with party.running(GATEWAYS, operations()) as running:
-            found = list(
-                interleaved(running | resource, cases, run, partial(party.fresh_requests, file, TOKENS))
-            )
+            found = list(interleaved(running | resource, warm_up, cases, run))
     return Section(
         "gateways",
         "Gateways",

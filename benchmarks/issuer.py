@@ -14,10 +14,13 @@ from starlette.routing import Route
 
 from delegation.clock import utc_now
 from delegation.security_event import SESSION_REVOKED, TYP, Ended, subject_of
+from delegation.signing_key import SigningKey
 from tests.issuer import TestIssuer
 from tests.serving import serve
 
 RECEIVER: Final = "gateway"
+LIFE_SECONDS: Final = 890
+"""How long tokens are good: no gateway of ours takes one that lives longer than 15 minutes."""
 _HELD_SECONDS: Final = 3.0
 """How long the auth server holds a poll while there is nothing new (RFC 8936 §2.4)."""
 _LOOK_SECONDS: Final = 0.1
@@ -47,7 +50,7 @@ class Issuer(TestIssuer):
             finally:
                 self._ends = True
 
-    def balance_tokens(self, count: int, life: int = 600) -> list[str]:
+    def balance_tokens(self, count: int, life: int = LIFE_SECONDS) -> list[str]:
         """Sign so many delegation tokens, each of another customer; `life` is in seconds."""
         return [
             self.delegation_token("account:read_balance", sub=f"customer-{number}@example.com", life=life)
@@ -84,3 +87,10 @@ class Issuer(TestIssuer):
         if not asked["returnImmediately"]:
             await self._news()
         return JSONResponse({"sets": self._events})
+
+
+def namesake(key: SigningKey) -> SigningKey:
+    """Return another key that has the same `kid`."""
+    other = SigningKey.generate()
+    other.kid = key.kid
+    return other

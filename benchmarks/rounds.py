@@ -69,19 +69,23 @@ class Measured:
 
 
 def interleaved(
-    contenders: Mapping[str, Running], cases: Sequence[Case], run: Run, fresh: Callable[[], None]
+    contenders: Mapping[str, Running],
+    warm_up: Case,
+    cases: Sequence[Case],
+    run: Run,
+    fresh: Callable[[], None] = lambda: None,
 ) -> Iterator[Measured]:
-    """Yield samples as they come; `fresh` makes new requests for each round.
+    """Yield samples as they come.
 
-    Before it is measured in a round, each contender gets the requests of the first case to warm up with.
+    In each round `fresh` makes the requests anew, and each contender warms up before it is measured.
     """
     pace = run.pace
     for number in range(1, pace.rounds + 1):
         fresh()
         for name, running in contenders.items():
-            _load(running, cases[0], pace.warm_up_seconds)
+            _load(running, warm_up)
             for case in cases:
-                sample = _load(running, case, case.seconds)
+                sample = _load(running, case)
                 run.say(
                     f"{number}/{pace.rounds}  {name}, {case.name}: {sample.requests_per_second:,.0f}/s, "
                     f"p99 {sample.p99_ms:.2f} ms, {sample.cpu_us:.0f} µs of the processor, "
@@ -90,7 +94,7 @@ def interleaved(
                 yield Measured(name, case.name, sample)
 
 
-def _load(running: Running, case: Case, seconds: int) -> Sample:
+def _load(running: Running, case: Case) -> Sample:
     return measure(
-        running.port, case.requests, connections=case.connections, seconds=seconds, pid=running.pid
+        running.port, case.requests, connections=case.connections, seconds=case.seconds, pid=running.pid
     )

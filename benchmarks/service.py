@@ -10,7 +10,6 @@ from typing import Final
 
 from benchmarks.cores import on
 from docs.conformance.foreign import serving
-from tests.free_ports import free_ports
 
 ROOT: Final = Path(__file__).parent.parent
 _ENTRYPOINT: Final = re.compile(r"^ENTRYPOINT (\[.*?\])", re.MULTILINE | re.DOTALL)
@@ -37,10 +36,9 @@ def running(
 
 @contextmanager
 def running_service(
-    service: str, folder: Path, cores: list[int], settings: Mapping[str, str], workers: int = 1
-) -> Iterator[tuple[int, int]]:
-    """Run a service until the end of the block, with its data below `folder`; gives port and process id."""
-    [port] = free_ports(1)
+    service: str, folder: Path, port: int, cores: list[int], settings: Mapping[str, str], workers: int = 1
+) -> Iterator[int]:
+    """Run a service until the end of the block, with its data below `folder`; gives its process id."""
     command = [*entry_point(service, port), "--workers", str(workers)]
     with running(command, folder, port, cores, {"DATA_DIR": str(folder), **settings}) as pid:
-        yield port, pid
+        yield pid

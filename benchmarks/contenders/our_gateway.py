@@ -8,6 +8,7 @@ import yaml
 from benchmarks.gateway_contender import Gateway, Place, Running
 from benchmarks.issuer import RECEIVER
 from benchmarks.service import running_service
+from tests.free_ports import free_ports
 from tests.issuer import ACCOUNT_API
 
 
@@ -26,7 +27,8 @@ def _start(place: Place) -> Iterator[Running]:
         "POLICY_FILE": str(policy),
         "MAX_BODY_BYTES": str(8 * 1024 * 1024),
     }
-    with running_service("gateway", place.folder, place.cores, settings, place.workers) as (port, pid):
+    [port] = free_ports(1)
+    with running_service("gateway", place.folder, port, place.cores, settings, place.workers) as pid:
         yield Running(port, pid)
 
 
