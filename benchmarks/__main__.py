@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from benchmarks import exchanges, gateways
+from benchmarks import end_to_end, exchanges, gateway_curves, gateways
 from benchmarks.cores import REST, keep_to
 from benchmarks.load import CannotMeasure
 from benchmarks.machine import commit, machine, versions
@@ -25,6 +25,12 @@ RESULTS: Final = Path(__file__).with_name("results")
 SECTIONS: Final[dict[str, Callable[[Run], Section]]] = {
     "gateways": gateways.comparison,
     "exchange": exchanges.comparison,
+    "end-to-end": end_to_end.comparison,
+    "live-tokens": gateway_curves.live_tokens,
+    "answers": gateway_curves.answers,
+    "requests": gateway_curves.requests,
+    "policies": gateway_curves.policies,
+    "workers": gateway_curves.workers,
 }
 
 

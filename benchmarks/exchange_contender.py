@@ -75,9 +75,9 @@ def token_request(form: Form) -> bytes:
 
 
 @contextmanager
-def exchanges(customers: list[str]) -> Iterator[Exchanges]:
+def exchanges(customers: list[str], issuer_name: str = "http://localhost:8502") -> Iterator[Exchanges]:
     """Make the agent, and its tokens for these customers."""
-    issuer, agent = Issuer(), SigningKey.generate()
+    issuer, agent = Issuer(issuer_name), SigningKey.generate()
     subjects = [_subject(issuer, sub) for sub in customers]
     actor = _actor(issuer)
     with JwksServer([agent]).serving() as keys:

@@ -55,7 +55,7 @@ def comparison(run: Run) -> Section:
             for case in (warm_up, *cases):
                 write_requests(case.requests, party.requests(case.seconds * _MOST_A_SECOND))
 
-        found = list(interleaved(running, warm_up, cases, run, fresh))
+        found = list(interleaved(running, warm_up, cases, pace.rounds, run.say, fresh))
     return Section(
         "exchange",
         "Token exchange",

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.issuer import Issuer
 from tests.issuer import AGENT
 
 BALANCE: Final = "/accounts/acc-1/balance"
 """What is called, unless something else is said."""
 IMPORTS: Final = "/imports"
 """Where bodies are sent to."""
+
+CLEARING_ACCOUNT: Final = "0000-01"
+"""What the condition keeps the caller from."""
 
 Operations = dict[str, dict[str, Any]]
 
@@ -27,8 +29,8 @@ def operations(count: int = 5) -> Operations:
             "arguments": {"account_id": {"in": "path"}},
             "conditions": [
                 {
-                    "require": "args.account_id.startsWith('acc-') || args.account_id.startsWith('bytes-')",
-                    "otherwise": "The assistant may look at accounts of customers only.",
+                    "require": f"args.account_id != '{CLEARING_ACCOUNT}'",
+                    "otherwise": "The clearing account is no customer's.",
                 }
             ],
         },
@@ -54,7 +56,9 @@ def operations(count: int = 5) -> Operations:
 class Place:
     """Where a gateway runs: the parties around it, a folder of its own, and what it may use."""
 
-    issuer: Issuer
+    issuer: str
+    issuer_url: str
+    """Below it are its `/jwks`, `/token` and `/events`."""
     upstream_port: int
     folder: Path
     operations: Operations
@@ -77,3 +81,4 @@ class Gateway:
     name: str
     start: Callable[[Place], AbstractContextManager[Running]]
     hears_of_ended_tokens: bool = False
+    has_conditions: bool = False

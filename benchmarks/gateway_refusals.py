@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx2
 
-from benchmarks.gateway_contender import BALANCE, Gateway, Running
+from benchmarks.gateway_contender import BALANCE, CLEARING_ACCOUNT, Gateway, Running
 from benchmarks.issuer import Issuer, namesake
 
 _REFUSALS: Final = frozenset({400, 401, 403, 404, 405})
@@ -20,7 +20,7 @@ Call = tuple[str, str, str, str | None]
 """What is wrong with it, method, path, token."""
 
 
-def bad_calls(issuer: Issuer) -> Iterator[Call]:
+def bad_calls(issuer: Issuer, path: str) -> Iterator[Call]:
     """Yield calls that must be refused."""
     good = issuer.delegation_token(_SCOPE)
     header, claims, signature = good.split(".")
@@ -42,29 +42,36 @@ def bad_calls(issuer: Issuer) -> Iterator[Call]:
         "no actor": issuer.app_token(_SCOPE),
     }
     for what, token in tokens.items():
-        yield what, "GET", BALANCE, token
-    yield "another method", "DELETE", BALANCE, good
+        yield what, "GET", path, token
+    yield "another method", "DELETE", path, good
     yield "another path", "GET", "/accounts/acc-1/owner", good
     yield "a path outside", "GET", "/admin", good
     yield "scope of another operation", "POST", "/transfers", good
 
 
-def wrongly_passed(gateway: Gateway, running: Running, issuer: Issuer) -> list[str]:
-    """Return what a gateway let pass, or does not let pass although it must; empty if it may be timed."""
+def wrongly_passed(gateway: Gateway, running: Running, issuer: Issuer, path: str = BALANCE) -> list[str]:
+    """Return what a gateway let pass, or does not let pass although it must; empty if it may be timed.
+
+    `path` is a balance that it must let the test issuer's customer read.
+    """
     found = []
     with httpx2.Client(base_url=f"http://127.0.0.1:{running.port}", timeout=10) as http:
         token = issuer.delegation_token(_SCOPE)
-        status = _status(http, "GET", BALANCE, token)
+        status = _status(http, "GET", path, token)
         if status != 200:
             found.append(f"a good call: {status}")
-        for what, method, path, bad in bad_calls(issuer):
-            status = _status(http, method, path, bad)
+        for what, method, target, bad in bad_calls(issuer, path):
+            status = _status(http, method, target, bad)
             if status not in _REFUSALS:
                 found.append(f"{what}: {status}")
+        if gateway.has_conditions:
+            status = _status(http, "GET", f"/accounts/{CLEARING_ACCOUNT}/balance", token)
+            if status != 403:
+                found.append(f"what the condition forbids: {status}")
         if gateway.hears_of_ended_tokens:
             issuer.end(json.loads(_decoded(token.split(".")[1]))["jti"])
             until = time.monotonic() + _HEARD_SECONDS
-            while (status := _status(http, "GET", BALANCE, token)) == 200 and time.monotonic() < until:
+            while (status := _status(http, "GET", path, token)) == 200 and time.monotonic() < until:
                 time.sleep(0.05)
             if status != 401:
                 found.append(f"a token that has ended: {status}")

@@ -53,7 +53,15 @@ class Gateways:
                 if not self.run.wants(gateway.name):
                     continue
                 self.run.say(f"{gateway.name}: is started, and what it refuses is checked")
-                place = Place(self.issuer, self.upstream_port, self.new_folder(), policy, cores, workers)
+                place = Place(
+                    self.issuer.issuer,
+                    self.issuer.url,
+                    self.upstream_port,
+                    self.new_folder(),
+                    policy,
+                    cores,
+                    workers,
+                )
                 one = ending.enter_context(gateway.start(place))
                 if self.run.may_time(gateway.name, wrongly_passed(gateway, one, self.issuer)):
                     found[gateway.name] = one
@@ -100,7 +108,7 @@ def comparison(run: Run) -> Section:
         ]
         resource = {NO_GATEWAY: Running(party.upstream_port, 0)}
         with party.running(GATEWAYS, operations()) as running:
-            found = list(interleaved(running | resource, warm_up, cases, run))
+            found = list(interleaved(running | resource, warm_up, cases, pace.rounds, run.say))
     return Section(
         "gateways",
         "Gateways",

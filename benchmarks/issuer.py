@@ -29,8 +29,8 @@ _LOOK_SECONDS: Final = 0.1
 class Issuer(TestIssuer):
     """Serves what our gateway asks the auth server for: keys, a token of its own, security events."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, issuer: str = "http://localhost:8502") -> None:
+        super().__init__(issuer)
         self.url = ""
         self._events: dict[str, str] = {}
         self._ends = False

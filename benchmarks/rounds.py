@@ -20,6 +20,7 @@ class Pace:
     seconds: int
     short_seconds: int
     warm_up_seconds: int
+    curve_rounds: int
 
 
 @dataclass
@@ -45,8 +46,8 @@ class Run:
         return not passed
 
 
-FULL: Final = Pace(rounds=3, seconds=4, short_seconds=2, warm_up_seconds=2)
-QUICK: Final = Pace(rounds=1, seconds=1, short_seconds=1, warm_up_seconds=1)
+FULL: Final = Pace(rounds=3, seconds=4, short_seconds=2, warm_up_seconds=2, curve_rounds=2)
+QUICK: Final = Pace(rounds=1, seconds=1, short_seconds=1, warm_up_seconds=1, curve_rounds=1)
 
 
 @dataclass(frozen=True)
@@ -72,26 +73,31 @@ def interleaved(
     contenders: Mapping[str, Running],
     warm_up: Case,
     cases: Sequence[Case],
-    run: Run,
+    rounds: int,
+    say: Say,
     fresh: Callable[[], None] = lambda: None,
 ) -> Iterator[Measured]:
     """Yield samples as they come.
 
     In each round `fresh` makes the requests anew, and each contender warms up before it is measured.
     """
-    pace = run.pace
-    for number in range(1, pace.rounds + 1):
+    for number in range(1, rounds + 1):
         fresh()
         for name, running in contenders.items():
             _load(running, warm_up)
             for case in cases:
-                sample = _load(running, case)
-                run.say(
-                    f"{number}/{pace.rounds}  {name}, {case.name}: {sample.requests_per_second:,.0f}/s, "
-                    f"p99 {sample.p99_ms:.2f} ms, {sample.cpu_us:.0f} µs of the processor, "
-                    f"{sample.errors} errors"
-                )
-                yield Measured(name, case.name, sample)
+                one = Measured(name, case.name, _load(running, case))
+                say(told(one, number, rounds))
+                yield one
+
+
+def told(one: Measured, number: int, rounds: int) -> str:
+    """Return a line about a sample of this round, for whoever waits."""
+    sample = one.sample
+    return (
+        f"{number}/{rounds}  {one.contender}, {one.case}: {sample.requests_per_second:,.0f}/s, "
+        f"p99 {sample.p99_ms:.2f} ms, {sample.cpu_us:.0f} µs of the processor, {sample.errors} errors"
+    )
 
 
 def _load(running: Running, case: Case) -> Sample:

@@ -37,7 +37,7 @@ _RECORD: Final = {
 def configuration(place: Place, port: int, *, cache: bool, access_log: bool) -> dict[str, Any]:
     """Return the whole configuration."""
     text = (FOLDER / "envoy.yaml").read_text()
-    issuer_port = int(place.issuer.url.rpartition(":")[2])
+    issuer_port = int(place.issuer_url.rpartition(":")[2])
     for old, new in ((PORT, port), (ISSUER_PORT, issuer_port), (_UPSTREAM_PORT, place.upstream_port)):
         text = text.replace(str(old), str(new))
     whole: dict[str, Any] = yaml.safe_load(text)
@@ -45,7 +45,7 @@ def configuration(place: Place, port: int, *, cache: bool, access_log: bool) -> 
     manager = connection_manager["typed_config"]
     jwt_authn, rbac, _router = (filter_["typed_config"] for filter_ in manager["http_filters"])
     bank = jwt_authn["providers"]["bank"]
-    bank |= {"issuer": place.issuer.issuer, "forward": True, "require_expiration": True}
+    bank |= {"issuer": place.issuer, "forward": True, "require_expiration": True}
     del bank["forward_payload_header"]
     if cache:
         bank["jwt_cache_config"] = {"jwt_cache_size": _CACHED_TOKENS}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import jwt
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, select
 
 from auth_server.tables import Customer, DelegationGrant, IssuedToken
 from benchmarks.exchange_contender import SCOPES, AuthorizationServer, ExchangePlace, Exchanges
@@ -32,7 +32,7 @@ def serving(place: ExchangePlace, settings: Mapping[str, str], port: int) -> Ite
         "AGENT_JWKS_URI": exchanges.agent_jwks_uri,
         "DATABASE_URL": place.database_url,
     }
-    with running_service("auth_server", place.folder, port, place.cores, {**own, **settings}) as pid:
+    with running_service("auth_server", place.folder, port, place.cores, {**settings, **own}) as pid:
         engine = open_database(place.database_url, place.folder / "auth_server.db")
         try:
             _fill(engine, exchanges)
@@ -44,7 +44,6 @@ def serving(place: ExchangePlace, settings: Mapping[str, str], port: int) -> Ite
 def _fill(engine: Engine, exchanges: Exchanges) -> None:
     """Let the customers be known, have allowed the agent to act, and have signed on."""
     now = datetime.now(UTC)
-    customers = [{"sub": sub, "name": sub, "password_hash": "none"} for sub in exchanges.customers]
     grants = [
         {
             "grant_id": secrets.token_urlsafe(16),
@@ -58,7 +57,14 @@ def _fill(engine: Engine, exchanges: Exchanges) -> None:
     ]
     tokens = {row["jti"]: row for row in map(_issued, exchanges.tokens())}
     with engine.begin() as connection:
-        connection.execute(insert(Customer), customers)
+        known = set(connection.scalars(select(Customer.sub)))
+        customers = [
+            {"sub": sub, "name": sub, "password_hash": "none"}
+            for sub in exchanges.customers
+            if sub not in known
+        ]
+        if customers:
+            connection.execute(insert(Customer), customers)
         connection.execute(insert(DelegationGrant), grants)
         connection.execute(insert(IssuedToken), list(tokens.values()))
 

@@ -18,10 +18,10 @@ def _start(place: Place) -> Iterator[Running]:
     document = {"audience": ACCOUNT_API, "name": "Account API", "operations": place.operations}
     policy.write_text(yaml.safe_dump(document, sort_keys=False))
     settings = {
-        "ISSUER": place.issuer.issuer,
-        "JWKS_URI": place.issuer.jwks_uri,
-        "TOKEN_ENDPOINT": f"{place.issuer.url}/token",
-        "SECURITY_EVENTS_ENDPOINT": f"{place.issuer.url}/events",
+        "ISSUER": place.issuer,
+        "JWKS_URI": f"{place.issuer_url}/jwks",
+        "TOKEN_ENDPOINT": f"{place.issuer_url}/token",
+        "SECURITY_EVENTS_ENDPOINT": f"{place.issuer_url}/events",
         "CLIENT_ID": RECEIVER,
         "UPSTREAM_URL": f"http://127.0.0.1:{place.upstream_port}",
         "POLICY_FILE": str(policy),
@@ -32,4 +32,4 @@ def _start(place: Place) -> Iterator[Running]:
         yield Running(port, pid)
 
 
-OURS = Gateway("this gateway, everything on", _start, hears_of_ended_tokens=True)
+OURS = Gateway("this gateway, everything on", _start, hears_of_ended_tokens=True, has_conditions=True)

@@ -15,7 +15,7 @@ from fastapi import FastAPI, HTTPException, Request
 from benchmarks.exchange_contender import AuthorizationServer, ExchangePlace
 from benchmarks.gateway_contender import Running
 from benchmarks.service import running
-from delegation.signing_key import SigningKey
+from delegation.signing_key import SigningKey, jwk_set
 from tests.free_ports import free_ports
 from tests.issuer import ACCOUNT_API, AGENT
 
@@ -28,7 +28,7 @@ class Exchange:
 
     def __init__(self, issuer: str, key: SigningKey, agent: jwt.PyJWK) -> None:
         self._issuer = issuer
-        self._key = key
+        self.key = key
         self._agent = agent
         self._used: set[str] = set()
 
@@ -41,8 +41,8 @@ class Exchange:
 
     def delegated(self, form: dict[str, str]) -> dict[str, Any]:
         """Return the answer to an exchange (RFC 8693 §2.2.1)."""
-        subject = self._verified(form["subject_token"], self._key.public, AGENT)
-        actor = self._verified(form["actor_token"], self._key.public, self._issuer)
+        subject = self._verified(form["subject_token"], self.key.public, AGENT)
+        actor = self._verified(form["actor_token"], self.key.public, self._issuer)
         scope = set(subject["scope"].split()) & set(actor["scope"].split()) & set(form["scope"].split())
         allowed = subject.get("may_act") == {"sub": AGENT} and actor["sub"] == AGENT
         if not allowed or not scope or form["resource"] != ACCOUNT_API:
@@ -60,7 +60,7 @@ class Exchange:
             "exp": min(now + _LIFE_SECONDS, subject["exp"]),
         }
         return {
-            "access_token": self._key.sign(claims, "at+jwt"),
+            "access_token": self.key.sign(claims, "at+jwt"),
             "issued_token_type": form["subject_token_type"],
             "token_type": "Bearer",
             "expires_in": claims["exp"] - now,
@@ -90,6 +90,10 @@ def create_app() -> FastAPI:
             return exchange.delegated(form)
         except KeyError as error:
             raise HTTPException(400, "invalid_request") from error
+
+    @app.get("/jwks")
+    def jwks() -> dict[str, Any]:
+        return jwk_set(exchange.key)
 
     return app
 
