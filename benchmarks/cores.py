@@ -28,7 +28,7 @@ def keep_to(cores: list[int]) -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time that a process and its living children have used; 0 where it cannot be had."""
+    """Return the processor time that a process and its living children have used; 0 if it cannot be had."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
