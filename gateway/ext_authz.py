@@ -23,7 +23,7 @@ UNPRINTABLE: Final = "x-unprintable-fields"
 bytes that are not UTF-8. The path is `:path`."""
 
 _TO_REMOVE: Final = b"x-envoy-auth-headers-to-remove"
-_ENVOYS_OWN: Final = frozenset({"host", "content-length", REPEATED, UNPRINTABLE})
+_KEPT: Final = frozenset({"host", *FORWARDED})
 _UNREADABLE: Final = b"\xff"
 
 
@@ -72,8 +72,7 @@ class ExtAuthz:
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 200:
                 # Only what the gateway would send on goes on: no cookie, nobody's claim to be somebody.
-                kept = _ENVOYS_OWN | set(FORWARDED)
-                names = {name.decode("latin-1") for name, _ in scope["headers"]} - kept
+                names = {name.decode("latin-1") for name, _ in scope["headers"]} - _KEPT
                 message["headers"] = [*message["headers"], (_TO_REMOVE, ",".join(sorted(names)).encode())]
             await send(message)
 
