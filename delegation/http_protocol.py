@@ -105,7 +105,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_bytes = self._silent_bytes = self._hosts = 0
 
     def on_url(self, url: bytes) -> None:
-        """Take a piece of the address."""
+        """Take a piece of the address, which has no fragment (RFC 9112 §3.2)."""
+        if b"#" in url:
+            raise Malformed
         self._count(len(url))
         super().on_url(url)
 

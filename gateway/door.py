@@ -17,12 +17,12 @@ from delegation.verification import TokenVerifier
 from gateway.arguments import UnusableArgument, read_arguments
 from gateway.call_record import Decided, decision_record
 from gateway.condition import Value
-from gateway.decision import Deny, Permit, Request, decide, refusal_of_token
+from gateway.decision import Deny, Permit, Request, refusal_of_token
 from gateway.decision_log import CannotRecord, DecisionLog
+from gateway.limited_decision import CountedCalls, decided_and_counted
 from gateway.policy import WITH_BODY, Operation, Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import refused, unanswered
-from gateway.rate import Limits, limits_of
 from gateway.refusals import deny_token, deny_unrecordable, deny_unverifiable
 from gateway.relay import CutShort, relay
 from gateway.request_body import BodyTooLong, BodyTooSlow, CallerGone, held_body
@@ -50,7 +50,7 @@ class Door:
         upstream: Upstream,
         clock: Clock,
         decisions: DecisionLog,
-        limits: Limits,
+        limits: CountedCalls,
     ) -> None:
         self._settings = settings
         self._policy = policy
@@ -139,20 +139,15 @@ class Door:
                 refusal = _unauthenticated(error)
         if refusal is not None:
             return Decided(refusal, token, policy.version, request), receive
-        return self._decided(policy, scope, target, token, body), receive
+        return await self._decided(policy, scope, target, token, body), receive
 
-    def _decided(
+    async def _decided(
         self, policy: Policy, scope: Scope, target: Target, token: AccessToken, body: bytes
     ) -> Decided:
-        # Nothing here waits, so that no other call is counted between the look at a limit and the count.
-        operation, now = policy.operations[target.operation], self._clock()
-        arguments = _arguments(scope, operation, target, body)
-        limits = limits_of(target.operation, operation.rate.agent, operation.rate.customer, token)
-        exceeded = self._limits.exceeded(limits, now)
-        request = Request(target.operation, token, now, arguments, exceeded)
-        decision = decide(policy, request)
-        if isinstance(decision, Permit):
-            self._limits.count(limits, now)
+        arguments = _arguments(scope, policy.operations[target.operation], target, body)
+        request, decision = await decided_and_counted(
+            policy, self._limits, target.operation, token, self._clock(), arguments
+        )
         return Decided(decision, token, policy.version, request)
 
     async def _held(self, scope: Scope, receive: Receive) -> tuple[bytes, Receive]:

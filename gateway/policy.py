@@ -204,6 +204,11 @@ class Policy(BaseModel):
         return RouteTable((one.method, one.path, name) for name, one in self.operations.items())
 
     @property
+    def has_limits(self) -> bool:
+        """Tell whether calls of some operation are counted."""
+        return any(one.rate.agent or one.rate.customer for one in self.operations.values())
+
+    @property
     def scope(self) -> Scope:
         """Return every scope that some operation needs."""
         return Scope(token for operation in self.operations.values() for token in operation.scope)

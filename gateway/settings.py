@@ -47,3 +47,5 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=0)] = 64 * 1024
     held_body_seconds: Annotated[float, Field(gt=0)] = 10.0
     max_limited_keys: Annotated[int, Field(ge=1)] = 100_000
+    redis_url: SecretStr = SecretStr("")
+    redis_key_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:._-]{1,64}$")] = "agent-gateway:"
