@@ -11,7 +11,7 @@ import re
 from typing import Any, Final
 
 from gateway.ext_authz import PREFIX, REPEATED, UNPRINTABLE
-from gateway.path_template import SEGMENT, is_parameter
+from gateway.path_template import is_parameter
 from gateway.policy import Operation, Policy
 from gateway.request_headers import FORWARDED, ONCE
 from gateway.settings import Settings
@@ -68,6 +68,7 @@ function envoy_on_request(handle)
   if token then headers:replace("authorization", "Bearer " .. token) end
 end
 """
+
 
 def filters(policy: Policy, settings: Settings, actor_header: str | None) -> list[dict[str, Any]]:
     """Return the filters; `actor_header` is one in which the resource is told the outermost `act.sub`."""

@@ -18,10 +18,20 @@ _HOP_BY_HOP: Final = frozenset(
         b"upgrade",
     }
 )
-# A cookie would be a session beside the token; what names the software helps nobody but an attacker; the
+# A cookie or an MCP session would be a session beside the token; what names the software helps nobody but an
+# attacker; the
 # date is our server's to set; and only we say what we decided.
 OURS: Final = frozenset(
-    {b"date", b"decision", b"decision-id", b"server", b"set-cookie", b"set-cookie2", b"x-powered-by"}
+    {
+        b"date",
+        b"decision",
+        b"decision-id",
+        b"mcp-session-id",
+        b"server",
+        b"set-cookie",
+        b"set-cookie2",
+        b"x-powered-by",
+    }
 )
 
 
