@@ -35,7 +35,8 @@ class NotYaml(Exception):
 class YamlDocument:
     """One document. Every scalar is text, so that no value changes its type by how it is spelt.
 
-    `faults` holds what YAML takes but nobody should write: repeated keys, aliases, tags, keys that are no text.
+    `faults` holds what YAML takes but nobody should write: repeated keys, aliases, tags, keys that are not
+    text.
     """
 
     value: Any = None
@@ -50,10 +51,10 @@ class YamlDocument:
         Raises:
             NotYaml: its syntax is broken, or it is more than one document.
         """
-        for line_number, written in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        for number, written in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
             # YAML ends a line, and a comment, at characters at which editors and reviews show no end.
             if not written.removesuffix("\r").replace("\t", " ").isprintable():
-                raise NotYaml(Fault(line_number, "not YAML: it has a character that cannot be seen"))
+                raise NotYaml(Fault(number, "not YAML: it has a character that cannot be seen"))
         document = cls()
         try:
             root = yaml.compose(text, Loader=yaml.BaseLoader)

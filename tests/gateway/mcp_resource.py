@@ -28,7 +28,7 @@ def tools_server() -> MCPServer:
     server = MCPServer("tests")
 
     @server.tool(annotations=ToolAnnotations(read_only_hint=True))
-    def read_thing(thing_id: str, verbose: bool = False) -> dict[str, str]:
+    def read_thing(thing_id: str, *, verbose: bool = False) -> dict[str, str]:
         """Read one thing."""
         return {"thing": thing_id, "verbose": str(verbose)}
 
