@@ -20,7 +20,7 @@ from aiohttp import (
 )
 from yarl import URL
 
-# Less than the 5 s after which uvicorn closes an idle connection: a write must not meet one just closing.
+# Less than the 5 s after which many servers close an idle connection: a write must not meet one just closing.
 _IDLE_SECONDS: Final = 4.0
 
 
