@@ -1,10 +1,10 @@
 """What goes over the wire: requests and answers, as the OpenAPI document shows them."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import Row
 
 from account_api.accounts import HeldAccount
@@ -33,6 +33,17 @@ def _printable(text: str) -> str:
 
 
 PrintableText = Annotated[str, AfterValidator(_printable)]
+Day = Annotated[date | None, BeforeValidator(calendar_day)]
+AccountId = Annotated[str, Field(description="An account's id", examples=["4001-01"])]
+IdempotencyKey = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[!-~]+$",
+        description="A new random value for each order; a repeat with the same value is answered alike.",
+    ),
+]
 
 
 class Account(BaseModel):
@@ -91,6 +102,15 @@ class Transaction(BaseModel):
             amount=Money(amount_minor=row.amount_minor, currency=currency),
             balance_after=Money(amount_minor=int(row.balance_after_minor), currency=currency),
         )
+
+
+class TransactionsQuery(BaseModel):
+    """Which of an account's entries."""
+
+    booked_from: Annotated[Day, Field(alias="from", description="First day (UTC) of booking")] = None
+    booked_to: Annotated[Day, Field(alias="to", description="Last day (UTC) of booking")] = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str | None, Field(max_length=64, description="`next_cursor` of a page")] = None
 
 
 class TransactionPage(BaseModel):
