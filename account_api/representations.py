@@ -15,14 +15,16 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def calendar_day(value: object) -> object:
-    """Keep pydantic from taking a number of seconds for a date: the form is YYYY-MM-DD.
+    """Read a day as YYYY-MM-DD, and keep pydantic from taking a number of seconds for one.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not one.
     """
-    if isinstance(value, str) and not _DAY.fullmatch(value):
+    if not isinstance(value, str):
+        return value
+    if not _DAY.fullmatch(value):
         raise ValueError("must be a date as YYYY-MM-DD")
-    return value
+    return date.fromisoformat(value)
 
 
 def _printable(text: str) -> str:
