@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -127,6 +128,21 @@ def test_only_an_enforcement_point_with_a_token_of_its_own_is_answered(
     assert answer.status_code == status
     assert "decision" not in answer.json()
     assert answer.headers["www-authenticate"].startswith("Bearer ")
+
+
+def test_a_question_counts_against_limits_as_a_call_does(
+    settings: Settings, resource: RecordingResource, issuer: TestIssuer, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    packaged = Settings().policy_file.read_text()
+    policy.write_text(packaged.replace("    arguments:", "    rate: {agent: 1/hour}\n    arguments:", 1))
+    with gateway_with(settings, policy_file=policy) as client:
+        told = [client.post(PATH, headers=point(issuer), json=question()).json() for _ in range(2)]
+        assert [one["decision"] for one in told] == [True, False]
+        assert told[1]["context"]["kind"] == "too-many-calls"
+        body = {"from_account": "1", "to": "x", "amount": {"amount_minor": 1, "currency": "EUR"}}
+        token = bearer(issuer.delegation_token("account:transfer"))
+        assert client.post("/transfers", headers=token, json=body).status_code == 429
 
 
 def test_an_enforcement_point_that_goes_away_in_the_middle_of_its_question_is_no_fault_of_the_gateway(
