@@ -89,7 +89,7 @@ def test_a_parameter_that_lets_another_path_of_the_resource_pass_is_told(
 ) -> None:
     file, resource = tmp_path / "policy.yaml", tmp_path / "openapi.json"
     file.write_text(SOUND)
-    served = {
+    served: dict[str, dict[str, object]] = {
         "/things/{id}": {"get": {}, "put": {}},
         "/things/export": {"get": {}},
         "/things/a/b": {"get": {}},
