@@ -3,17 +3,22 @@
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from gateway.app import create_app
 from gateway.settings import Settings
+from tests.clock import SetClock
 from tests.gateway.conftest import Records, bearer, gateway_with
 from tests.gateway.recording import RecordingResource
+from tests.gateway.test_records import locked
 from tests.gateway.wire import connected, request
 from tests.issuer import AGENT, CUSTOMER, TestIssuer
+from tests.serving import serve
 
 PATH = "/access/v1/evaluation"
 
@@ -143,6 +148,37 @@ def test_a_question_counts_against_limits_as_a_call_does(
         body = {"from_account": "1", "to": "x", "amount": {"amount_minor": 1, "currency": "EUR"}}
         token = bearer(issuer.delegation_token("account:transfer"))
         assert client.post("/transfers", headers=token, json=body).status_code == 429
+
+
+def test_a_permit_is_on_disk_before_it_is_told(
+    settings: Settings, resource: RecordingResource, issuer: TestIssuer, tmp_path: Path
+) -> None:
+    changes = {"data_dir": tmp_path, "policy_file": Settings().policy_file}
+    own = settings.model_copy(update=changes | {"record_wait_seconds": 0.1, "record_bound_seconds": 60})
+    with gateway_with(own) as client:
+        assert client.post(PATH, headers=point(issuer), json=question()).json()["decision"] is True
+        with locked(own):
+            answer = client.post(PATH, headers=point(issuer), json=question())
+            assert answer.status_code == 503
+            assert answer.json()["type"].endswith("/decision-not-recorded")
+
+
+def test_a_token_that_expires_while_its_question_is_awaited_is_told_nothing(
+    settings: Settings, resource: RecordingResource, issuer: TestIssuer
+) -> None:
+    clock = SetClock(datetime.now(UTC))
+    own = settings.model_copy(update={"policy_file": Settings().policy_file})
+    body, token = json.dumps(question()).encode(), issuer.mint(sub="envoy", scope="access:evaluate")
+    lines = (f"Content-Length: {len(body)}", "Content-Type: application/json", "Expect: 100-continue")
+    with serve(create_app(own, clock)) as url, connected(url) as connection:
+        connection.sendall(request("POST", PATH, token, *lines))
+        assert connection.recv(12) == b"HTTP/1.1 100"
+        clock.forward(seconds=3601)
+        connection.sendall(body)
+        answer = b""
+        while b'"status":' not in answer and (more := connection.recv(65536)):
+            answer += more
+    assert b"HTTP/1.1 401" in answer
 
 
 def test_an_enforcement_point_that_goes_away_in_the_middle_of_its_question_is_no_fault_of_the_gateway(
