@@ -18,12 +18,13 @@ from delegation.verification import TokenVerifier, access_token
 from gateway.arguments import UnusableArgument, json_arguments, json_object
 from gateway.call_record import STEP, recorded_call
 from gateway.condition import Value
-from gateway.decision import Decision, Deny, Permit, Request, decide
+from gateway.decision import Decision, Deny, Permit, Request
 from gateway.decision_log import CannotRecord, DecisionLog
+from gateway.limited_decision import decided_and_counted
 from gateway.policy import Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import refused
-from gateway.rate import Limits, limits_of
+from gateway.rate import Limits
 from gateway.refusals import deny_token, deny_unverifiable
 from gateway.request_body import BodyTooLong, BodyTooSlow, held_body
 from gateway.request_headers import has_body, query_parameters
@@ -174,12 +175,7 @@ class AccessEvaluation:
             arguments = json_arguments(operation.arguments, question["action"].get("properties", {}))
         except UnusableArgument as error:
             arguments = error
-        limits = limits_of(name, operation.rate.agent, operation.rate.customer, token)
-        request = Request(name, token, now, arguments, self._limits.exceeded(limits, now))
-        decision = decide(policy, request)
-        if isinstance(decision, Permit):
-            self._limits.count(limits, now)
-        return request, decision
+        return decided_and_counted(policy, self._limits, name, token, now, arguments)
 
     def _refused(self, deny: Deny, caller: AccessToken | None) -> Response:
         record = Record(
