@@ -46,4 +46,5 @@ class Settings(BaseSettings):
     upstream_read_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
     max_body_bytes: Annotated[int, Field(ge=0)] = 64 * 1024
     held_body_seconds: Annotated[float, Field(gt=0)] = 10.0
+    verified_tokens: Annotated[int, Field(ge=0)] = 10_000
     max_limited_keys: Annotated[int, Field(ge=1)] = 100_000
