@@ -26,6 +26,8 @@ from gateway.authzen import AccessEvaluation
 from gateway.books import books, keeping
 from gateway.decision_log import DecisionLog
 from gateway.door import Door
+from gateway.mcp_door import McpDoor
+from gateway.mcp_listing import PATH as MCP
 from gateway.policy import OWN_PATHS, Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import no_policy
@@ -33,7 +35,9 @@ from gateway.published import published_routes
 from gateway.rate import Limits
 from gateway.readiness import checks, warnings
 from gateway.record_store import RecordStore
-from gateway.settings import DATABASE_FILE, POLICIES, Settings
+from gateway.settings import DATABASE_FILE, POLICIES, TOOLS, Settings
+from gateway.tool_registry import ToolRegistry
+from gateway.tool_store import ToolStore
 from gateway.upstream import Upstream
 
 
@@ -90,22 +94,28 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGI
         lambda: verifier(policy.current()), store, decisions, clock, settings.resource_metadata_url
     )
     limits = Limits(settings.max_limited_keys)
+    tools = ToolRegistry(ToolStore(settings.data_dir / TOOLS), settings.tools_refresh_seconds)
     evaluation = AccessEvaluation(settings, policy, verifier, limits, decisions, clock)
     own = Starlette(
         routes=[
             Route(AUDIT, auditing.answer),
             Route(EVALUATION, evaluation.answer, methods=["POST"]),
-            *health_routes(checks(policy, keys, upstream, receiver, decisions), warnings(policy)),
+            *health_routes(checks(policy, keys, upstream, receiver, decisions), warnings(policy, tools)),
             *published_routes(policy, settings, key),
         ],
         exception_handlers={UnsoundPolicy: no_policy},
         lifespan=lifespan,
     )
     door = Door(settings, policy, verifier, upstream, clock, decisions, limits)
-    return TraceMiddleware(partial(_dispatch, own, door))
+    mcp_door = McpDoor(settings, policy, verifier, upstream, clock, decisions, limits, tools)
+    return TraceMiddleware(partial(_dispatch, own, door, mcp_door))
 
 
-async def _dispatch(own: ASGIApp, door: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+async def _dispatch(
+    own: ASGIApp, door: ASGIApp, mcp_door: ASGIApp, scope: Scope, receive: Receive, send: Send
+) -> None:
     # By the raw path: a path that only decodes to one of ours is the policy's to judge.
-    is_own = scope["type"] == "lifespan" or scope["raw_path"].decode("latin-1") in OWN_PATHS
-    await (own if is_own else door)(scope, receive, send)
+    path = scope["raw_path"].decode("latin-1") if scope["type"] != "lifespan" else ""
+    is_own = scope["type"] == "lifespan" or path in OWN_PATHS
+    chosen = mcp_door if path == MCP and scope["type"] == "http" else own if is_own else door
+    await chosen(scope, receive, send)

@@ -1,6 +1,5 @@
 """The arguments of a call that a policy's conditions look at: declared, typed, and read in one way only."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
@@ -9,6 +8,7 @@ from urllib.parse import parse_qs
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.condition import Value
+from gateway.strict_json import Ambiguous, NotJson, strict_json
 
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]{0,18})\Z")
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -95,6 +95,29 @@ def read_arguments(
     return found
 
 
+def tool_arguments(declared: Mapping[str, Argument], arguments: Mapping[str, Any]) -> dict[str, Value]:
+    """Return the declared arguments of a tool's call.
+
+    What stands in the path or the query of the REST call is an argument of that name; what stands in its
+    body stands at the same place (RFC 6901) of the arguments. A query's argument that is null is absent.
+
+    Raises:
+        UnusableArgument: any of them cannot be had.
+    """
+    found = {}
+    for name, argument in declared.items():
+        try:
+            if argument.place == "body":
+                found[name] = _in_body(argument, name, arguments)
+            elif arguments.get(argument.name or name) is None:
+                found[name] = _absent(argument)
+            else:
+                found[name] = argument.of_json(arguments[argument.name or name])
+        except UnusableArgument as error:
+            raise UnusableArgument(f"The argument {name} {error}.") from None
+    return found
+
+
 def json_arguments(declared: Mapping[str, Argument], values: Mapping[str, Any]) -> dict[str, Value]:
     """Return the declared arguments from JSON values by the arguments' own names.
 
@@ -144,35 +167,26 @@ def _absent(argument: Argument) -> Value:
     return argument.of_text(argument.default)
 
 
+def is_json(content_type: str) -> bool:
+    """Tell whether a content type says JSON in UTF-8."""
+    return _JSON.match(content_type.strip()) is not None
+
+
 def json_object(body: bytes | None, content_type: str) -> dict[str, Any]:
     """Return the one reading that a JSON object has.
 
     Raises:
         UnusableArgument: it is none, or another reader could take it for another.
     """
-    if not body or not _JSON.match(content_type.strip()):
+    if not body or not is_json(content_type):
         raise UnusableArgument("The body must be JSON, and say so: content-type application/json.")
     try:
-        # UTF-8 and nothing else (RFC 8259 §8.1): some readers guess UTF-16 from the first bytes.
-        document = json.loads(body.decode("utf-8"), object_pairs_hook=_members, parse_constant=_no_constant)
-    except UnusableArgument:
-        raise
-    except (ValueError, RecursionError):
-        raise UnusableArgument("The body is not JSON in UTF-8.") from None
+        document = strict_json(body)
+    except (NotJson, Ambiguous) as error:
+        raise UnusableArgument(f"The body {error}.") from None
     if not isinstance(document, dict):
         raise UnusableArgument("The body is not a JSON object.")
     return document
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Which of two members counts is each reader's choice; some take names that differ only in case for one.
-    if len({name.casefold() for name, _ in pairs}) < len(pairs):
-        raise UnusableArgument("The body names a member twice.")
-    return dict(pairs)
-
-
-def _no_constant(name: str) -> object:
-    raise UnusableArgument(f"The body holds {name}, which is not JSON.")
 
 
 def _is_text(value: str) -> bool:

@@ -135,7 +135,7 @@ class AccessEvaluation:
             time=request.now if request else self._clock(),
             policy_version=policy.version or None,
             call={
-                **(recorded_call(decision, request, None) if request else {}),
+                **(recorded_call(decision, request) if request else {}),
                 "asked_by": caller.client_id,
             },
             **of_token(request.token if request else None),

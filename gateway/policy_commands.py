@@ -98,7 +98,8 @@ def _explain(parsed: argparse.Namespace) -> int:
     policy = _policy_of(record, parsed.policy)
     if request.operation not in policy.operations:
         raise Unusable(f"{request.operation} is not in this policy: it is another than the one that decided")
-    call = f"{record['call'].get('method', '')} {record.get('resource') or ''}".strip()
+    parts = (record["call"].get("method"), record["call"].get("tool"), record.get("resource"))
+    call = " ".join(part for part in parts if part)
     sys.stdout.write(f"policy {policy.version}\n  operation       {request.operation}: {call}\n")
     decided = False
     for check in explanation(policy, request):

@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.policy import Operation, Policy, contested_routes
+from gateway.policy import Operation, Policy, contested_routes, contested_tools
 from gateway.policy_review import unknown_scopes
 from gateway.yaml_lines import Fault, NotYaml, YamlDocument
 
@@ -159,8 +159,11 @@ def _checked(document: YamlDocument, path: Path, version: str) -> Policy:
     except ValidationError as error:
         faults += [Fault(document.line(_location(one)), _message(one)) for one in error.errors()]
     faults += unknown_scopes(policy, document)
-    for name, reason in contested_routes(_sound_operations(document.value)):
-        faults.append(Fault(document.line(("operations", name, "path")), f"operations.{name}.path: {reason}"))
+    operations = _sound_operations(document.value)
+    for key, contested in (("path", contested_routes(operations)), ("tool", contested_tools(operations))):
+        for name, reason in contested:
+            line = document.line(("operations", name, key))
+            faults.append(Fault(line, f"operations.{name}.{key}: {reason}"))
     if policy is None or faults:
         raise UnsoundPolicy(path, faults)
     return policy

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from delegation.trace import outgoing_headers
 from gateway.caller_watch import CallerWatch
 from gateway.request_body import BodyTooLong, RequestBody
-from gateway.request_headers import forwarded, has_body
+from gateway.request_headers import forwarded, has_body, headers_of
 from gateway.response_headers import returned
 from gateway.upstream import Exchange, Upstream, UpstreamFault
 
@@ -41,7 +40,7 @@ async def relay(
         UpstreamFault: the resource gave no answer; nothing of one is sent.
         CutShort: the answer broke off on its way, and its end is not sent.
     """
-    headers = Headers(scope=scope)
+    headers = headers_of(scope)
     body = RequestBody(receive, present=has_body(headers), limit=max_body_bytes)
     call = upstream.answer(
         scope["method"],

@@ -18,19 +18,32 @@ _HOP_BY_HOP: Final = frozenset(
         b"upgrade",
     }
 )
-# A cookie would be a session beside the token; what names the software helps nobody but an attacker; the
+# A cookie or an MCP session would be a session beside the token; what names the software helps nobody but an
+# attacker; the
 # date is our server's to set; and only we say what we decided.
 _OURS: Final = frozenset(
-    {b"date", b"decision", b"decision-id", b"server", b"set-cookie", b"set-cookie2", b"x-powered-by"}
+    {
+        b"date",
+        b"decision",
+        b"decision-id",
+        b"mcp-session-id",
+        b"server",
+        b"set-cookie",
+        b"set-cookie2",
+        b"x-powered-by",
+    }
 )
 
+_DROPPED: Final = _HOP_BY_HOP | _OURS
 
-def returned(raw_headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return the end-to-end fields of the resource's answer (RFC 9110 §7.6.1)."""
-    headers = [(name.lower(), value) for name, value in raw_headers]
+
+def returned(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the end-to-end fields of the resource's answer (RFC 9110 §7.6.1); names in lower case."""
+    dropped = _DROPPED
     options = [option for name, value in headers if name == b"connection" for option in value.split(b",")]
-    dropped = _HOP_BY_HOP | _OURS | {option.strip().lower() for option in options}
-    return [(name, value) for name, value in headers if name not in dropped]
+    if options:
+        dropped = dropped | {option.strip().lower() for option in options}
+    return [field for field in headers if field[0] not in dropped]
 
 
 def decision_headers(decision: Decision, decision_id: str) -> dict[str, str]:
