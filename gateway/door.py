@@ -17,11 +17,10 @@ from gateway.call_record import Decided, decision_record
 from gateway.condition import Value
 from gateway.decision import Deny, Permit, Request, refusal_of_token
 from gateway.decision_log import DecisionLog
-from gateway.limited_decision import decided_and_counted
+from gateway.limited_decision import CountedCalls, decided_and_counted
 from gateway.policy import WITH_BODY, Operation, Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import refused, unanswered
-from gateway.rate import Limits
 from gateway.recorded_decision import recorded
 from gateway.relay import CutShort, relay
 from gateway.request_body import BodyTooLong, BodyTooSlow, CallerGone, held_body
@@ -49,7 +48,7 @@ class Door:
         upstream: Upstream,
         clock: Clock,
         decisions: DecisionLog,
-        limits: Limits,
+        limits: CountedCalls,
     ) -> None:
         self._settings = settings
         self._policy = policy
@@ -128,13 +127,13 @@ class Door:
                 refusal = unauthenticated(error)
         if refusal is not None:
             return Decided(refusal, token, policy.version, request), receive
-        return self._decided(policy, scope, target, token, body), receive
+        return await self._decided(policy, scope, target, token, body), receive
 
-    def _decided(
+    async def _decided(
         self, policy: Policy, scope: Scope, target: Target, token: AccessToken, body: bytes
     ) -> Decided:
         arguments = _arguments(scope, policy.operations[target.operation], target, body)
-        request, decision = decided_and_counted(
+        request, decision = await decided_and_counted(
             policy, self._limits, target.operation, token, self._clock(), arguments
         )
         return Decided(decision, token, policy.version, request)

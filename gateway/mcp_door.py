@@ -15,7 +15,7 @@ from gateway.authentication import authenticated, unauthenticated
 from gateway.call_record import Decided, record_of
 from gateway.decision import Deny, Permit, Request, refusal_of_token
 from gateway.decision_log import DecisionLog
-from gateway.limited_decision import decided_and_counted
+from gateway.limited_decision import CountedCalls, decided_and_counted
 from gateway.mcp_answer import refused, tool_list
 from gateway.mcp_decision import (
     arguments_of_call,
@@ -33,9 +33,9 @@ from gateway.mcp_reading import check_method, received_message
 from gateway.mcp_revision import CALL, LIST, MODERN
 from gateway.policy import Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
-from gateway.rate import Limits
 from gateway.recorded_decision import recorded
 from gateway.request_body import BodyTooLong, BodyTooSlow, CallerGone
+from gateway.request_headers import RequestHeaders, headers_of
 from gateway.response_headers import decision_headers
 from gateway.settings import Settings
 from gateway.tool_registry import ToolRegistry
@@ -47,7 +47,7 @@ class _Exchange:
     """One HTTP request, and what has become known of it: the policy and the message are None until then."""
 
     scope: Scope
-    headers: Headers
+    headers: RequestHeaders
     receive: Receive
     policy: Policy | None = None
     token: AccessToken | None = None
@@ -78,7 +78,7 @@ class McpDoor:
         upstream: Upstream,
         clock: Clock,
         decisions: DecisionLog,
-        limits: Limits,
+        limits: CountedCalls,
         tools: ToolRegistry,
     ) -> None:
         self._settings = settings
@@ -194,7 +194,9 @@ class McpDoor:
         if definition is None:
             return exchange.decided(deny_quarantined(name, tool), request)
         usable = arguments_of_call(operation, definition, arguments)
-        request, decision = decided_and_counted(policy, self._limits, name, token, self._clock(), usable)
+        request, decision = await decided_and_counted(
+            policy, self._limits, name, token, self._clock(), usable
+        )
         return exchange.decided(decision, request)
 
     async def _look(self, exchange: _Exchange, policy: Policy, tool: str | None = None) -> None:

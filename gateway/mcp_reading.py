@@ -8,7 +8,7 @@ from gateway.mcp_headers import is_modern, objection
 from gateway.mcp_message import NEXT_STEP, Message, Refused, parse
 from gateway.mcp_revision import is_let_through
 from gateway.request_body import BodyTooLong, held_body
-from gateway.request_headers import ambiguity, declared_length, has_body, headers_of
+from gateway.request_headers import RequestHeaders, ambiguity, declared_length, has_body, headers_of
 
 
 async def received_message(
@@ -38,7 +38,7 @@ async def received_message(
     return message, receive
 
 
-def _not_taken(scope: Scope, headers: Headers) -> Deny | None:
+def _not_taken(scope: Scope, headers: RequestHeaders) -> Deny | None:
     if scope["method"] != "POST":
         reason = "MCP is spoken by POST here; there are no sessions and no streams apart."
         return Deny(405, "method-not-allowed", reason, NEXT_STEP, allow=("POST",))
@@ -48,7 +48,7 @@ def _not_taken(scope: Scope, headers: Headers) -> Deny | None:
     return objection(headers)
 
 
-def check_method(headers: Headers, message: Message) -> None:
+def check_method(headers: RequestHeaders, message: Message) -> None:
     """Raise `Refused` for a method that is not let through, with the status of the message's revision."""
     modern, notification = is_modern(headers, message), message.id is None
     if is_let_through(message.method, modern=modern, notification=notification):

@@ -255,6 +255,11 @@ class Policy(BaseModel):
         return {one.tool: name for name, one in self.operations.items() if one.tool is not None}
 
     @property
+    def has_limits(self) -> bool:
+        """Tell whether calls of some operation are counted."""
+        return any(one.rate.agent or one.rate.customer for one in self.operations.values())
+
+    @property
     def scope(self) -> Scope:
         """Return every scope that some operation needs."""
         return Scope(token for operation in self.operations.values() for token in operation.scope)

@@ -1,6 +1,7 @@
 """One permitted call, passed on to the resource and its answer passed back, both as they come."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
 from starlette.types import Receive, Scope, Send
 
@@ -9,7 +10,7 @@ from gateway.caller_watch import CallerWatch
 from gateway.request_body import BodyTooLong, RequestBody
 from gateway.request_headers import forwarded, has_body, headers_of
 from gateway.response_headers import returned
-from gateway.upstream import Exchange, Upstream, UpstreamFault
+from gateway.upstream import Answer, Upstream, UpstreamFault
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -58,7 +59,7 @@ async def relay(
         await _answer(call, send, add)
 
 
-async def _answer(call: Exchange, send: Send, add: RawHeaders) -> None:
+async def _answer(call: AbstractAsyncContextManager[Answer], send: Send, add: RawHeaders) -> None:
     begun = False
     try:
         async with call as answer:

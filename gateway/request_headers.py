@@ -12,7 +12,7 @@ from delegation.bearer import InvalidRequest
 
 # Everything else stops here: hop-by-hop fields, cookies, and every field by which a caller could claim to
 # be somebody (RFC 9110 §7.6.1, RFC 9700 §4.13). All of these are end-to-end by their definition.
-_FORWARDED: Final = (
+FORWARDED: Final = (
     "accept",
     "accept-language",
     "authorization",
@@ -21,10 +21,7 @@ _FORWARDED: Final = (
     "idempotency-key",
     "user-agent",
 )
-_FORWARDED_NAMES: Final = frozenset(_FORWARDED)
-_ONCE: Final = frozenset(
-    {"host", "transfer-encoding", *(name for name in _FORWARDED if not name.startswith("accept"))}
-)
+ONCE: Final = ("host", "transfer-encoding", *(name for name in FORWARDED if not name.startswith("accept")))
 _MAX_QUERY_BYTES: Final = 2048
 _TEXT: Final = re.compile(r"[\t\x20-\x7E]*\Z")
 _READ: Final = "gateway.request_headers"
@@ -32,7 +29,7 @@ _QUERY: Final = re.compile(rb"[\x21\x22\x24-\x7E]*\Z")
 
 
 class RequestHeaders(Headers):
-    """The header fields of one request, sorted by name once: Starlette's looks through all for each question."""
+    """The header fields of one request, sorted by name once; Starlette's looks through all each time."""
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope=scope)
@@ -41,16 +38,16 @@ class RequestHeaders(Headers):
             self.fields.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
 
     def getlist(self, key: str) -> list[str]:
-        """Return every value of a field; `key` in lower case."""
-        return self.fields.get(key, [])
+        """Return every value of a field."""
+        return self.fields.get(key.lower(), [])
 
     def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - the mapping's own type
-        """Return the first value of a field; `key` in lower case."""
-        values = self.fields.get(key)
+        """Return the first value of a field."""
+        values = self.fields.get(key.lower())
         return values[0] if values else default
 
     def __contains__(self, key: object) -> bool:
-        return key in self.fields
+        return isinstance(key, str) and key.lower() in self.fields
 
 
 def headers_of(scope: Scope) -> RequestHeaders:
@@ -66,17 +63,17 @@ def ambiguity(headers: RequestHeaders, query: bytes) -> str | None:
     if query and not _QUERY.match(query):
         return "The query has a character that must be percent-encoded."
     fields = headers.fields
-    for name in _ONCE & fields.keys():
-        if len(fields[name]) > 1:
+    for name, values in fields.items():
+        if len(values) > 1 and name in ONCE:
             return f"The request has more than one {name} header."
     if "transfer-encoding" in fields and "content-length" in fields:
         return "The request has both a content-length and a transfer-encoding header."
     if headers.get("transfer-encoding", "chunked").lower() != "chunked" or "content-encoding" in fields:
         return "The body is compressed, and what it holds is known only to who unpacks it."
-    if "connection" in fields and not _FORWARDED_NAMES.isdisjoint(_options(fields["connection"])):
+    if not _options(headers.getlist("connection")).isdisjoint(FORWARDED):
         return "The connection header names a field that is not for this connection alone."
-    for name in _FORWARDED_NAMES & fields.keys():
-        if not all(map(_TEXT.match, fields[name])):
+    for name, values in fields.items():
+        if name in FORWARDED and not all(map(_TEXT.match, values)):
             return "A header has a character that is not printable ASCII."
     return None
 
@@ -106,7 +103,7 @@ def has_body(headers: Headers) -> bool:
 
 def forwarded(headers: Headers) -> list[tuple[str, str]]:
     """Return the fields that go on to the resource."""
-    return [(name, value) for name in _FORWARDED if name in headers for value in headers.getlist(name)]
+    return [(name, value) for name in FORWARDED if name in headers for value in headers.getlist(name)]
 
 
 def _options(connection: Iterable[str]) -> set[str]:

@@ -1,6 +1,7 @@
 """Response header fields: what of the resource's answer goes back to the caller."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from gateway.decision import Decision, Permit
@@ -19,9 +20,8 @@ _HOP_BY_HOP: Final = frozenset(
     }
 )
 # A cookie or an MCP session would be a session beside the token; what names the software helps nobody but an
-# attacker; the
-# date is our server's to set; and only we say what we decided.
-_OURS: Final = frozenset(
+# attacker; the date is our server's to set; and only we say what we decided.
+OURS: Final = frozenset(
     {
         b"date",
         b"decision",
@@ -33,8 +33,7 @@ _OURS: Final = frozenset(
         b"x-powered-by",
     }
 )
-
-_DROPPED: Final = _HOP_BY_HOP | _OURS
+_DROPPED: Final = _HOP_BY_HOP | OURS
 
 
 def returned(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -48,10 +47,14 @@ def returned(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]
 
 def decision_headers(decision: Decision, decision_id: str) -> dict[str, str]:
     """Return the fields that tell a caller what was decided, as an item with parameters (RFC 9651 §3.3)."""
-    parameters = {"operation": decision.operation, "reason": decision.reason}
-    item = "permit" if isinstance(decision, Permit) else "deny"
-    item += "".join(f";{name}={_sf_string(value)}" for name, value in parameters.items() if value)
+    item = _item("permit" if isinstance(decision, Permit) else "deny", decision.operation, decision.reason)
     return {"decision-id": decision_id, "decision": item}
+
+
+@lru_cache(maxsize=1000)
+def _item(item: str, operation: str | None, reason: str) -> str:
+    parameters = {"operation": operation, "reason": reason}
+    return item + "".join(f";{name}={_sf_string(value)}" for name, value in parameters.items() if value)
 
 
 def _sf_string(text: str) -> str:

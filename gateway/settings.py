@@ -52,3 +52,5 @@ class Settings(BaseSettings):
     mcp_allowed_origins: Annotated[str, StringConstraints(pattern=r"^(https?://[^/?#@\s]+ ?)*$")] = ""
     tools_refresh_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
     max_limited_keys: Annotated[int, Field(ge=1)] = 100_000
+    redis_url: SecretStr = SecretStr("")
+    redis_key_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:._-]{1,64}$")] = "agent-gateway:"

@@ -46,7 +46,10 @@ def json_text(value: object) -> bytes:
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Which of two members counts is each reader's choice; some take names that differ only in case for one.
+    # Which of two members counts is each reader's choice; some take names that differ only in case for one,
+    # and some end a name at NUL.
+    if any("\0" in name for name, _ in pairs):
+        raise Ambiguous("names a member by what is no text")
     if len({name.casefold() for name, _ in pairs}) < len(pairs):
         raise Ambiguous("names a member twice")
     return dict(pairs)

@@ -6,6 +6,7 @@ A client of our own: aiohttp's took longer than everything else that is done for
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -22,22 +23,32 @@ _REPEATABLE: Final = frozenset({"GET", "HEAD"})
 
 
 class Answer:
-    """An answer whose content is still to be read: iterating gives it piece by piece, as it comes."""
+    """An answer whose content is still to be read: `content` gives it piece by piece, as it comes."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.status = connection.answer.status
-        self.headers = connection.answer.headers
+    def __init__(
+        self, status: int, headers: Sequence[tuple[bytes, bytes]], content: AsyncIterator[bytes]
+    ) -> None:
+        """Names of `headers` are in lower case."""
+        self.status = status
+        self.headers = headers
+        self.content = content
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether nothing is left to be read."""
-        return self._connection.answer.complete and not self._connection.answer.pieces
+        """Tell whether it is known already that nothing is left to be read."""
+        return False
+
+
+class _AnswerOn(Answer):
+    """The answer that is being read on this connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.answer.status, connection.answer.headers, self)
+        self._connection = connection
 
     @property
-    def content(self) -> AsyncIterator[bytes]:
-        """Return what gives the content."""
-        return self
+    def is_complete(self) -> bool:
+        return self._connection.answer.complete and not self._connection.answer.pieces
 
     def __aiter__(self) -> Self:
         return self
@@ -88,7 +99,7 @@ class Upstream:
         query: str = "",
         headers: Sequence[tuple[str, str]] = (),
         body: AsyncIterator[bytes] | None = None,
-    ) -> "Exchange":
+    ) -> AbstractAsyncContextManager[Answer]:
         """Make one call and give the answer, as an async context manager; path and query go as they are.
 
         A GET is made a second time if it went out on a kept connection that breaks before the answer begins,
@@ -106,7 +117,7 @@ class Upstream:
         head = f"{method} {target}{self._fields}{fields}{framing}\r\n".encode("latin-1")
         if not head.count(b"\r") == head.count(b"\n") == len(headers) + chunked + 3:
             raise ValueError("a line break stands in a header field or in the address")
-        return Exchange(self, method, head, body, chunked=chunked)
+        return _Exchange(self, method, head, body, chunked=chunked)
 
     async def acquire(self) -> Connection:
         """Return a connection for one exchange, kept or new; `release` gives it back.
@@ -154,7 +165,7 @@ class Upstream:
         return connection
 
 
-class Exchange:
+class _Exchange(AbstractAsyncContextManager[Answer]):
     """One request and its answer; leaving the context early breaks both off."""
 
     def __init__(
@@ -197,7 +208,7 @@ class Exchange:
         except BaseException:
             self._leave()
             raise
-        return Answer(connection)
+        return _AnswerOn(connection)
 
     def _leave(self) -> None:
         if self._sending is not None:
