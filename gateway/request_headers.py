@@ -20,7 +20,7 @@ FORWARDED: Final = (
     "idempotency-key",
     "user-agent",
 )
-ONCE: Final = ("host", "transfer-encoding", *(name for name in FORWARDED if not name.startswith("accept")))
+_ONCE: Final = ("host", "transfer-encoding", *(name for name in FORWARDED if not name.startswith("accept")))
 _MAX_QUERY_BYTES: Final = 2048
 _TEXT: Final = re.compile(r"[\t\x20-\x7E]*\Z")
 _QUERY: Final = re.compile(rb"[\x21\x22\x24-\x7E]*\Z")
@@ -30,7 +30,7 @@ def ambiguity(headers: Headers, query: bytes) -> str | None:
     """Say what in a request two servers could read differently; None if nothing."""
     if not _QUERY.match(query):
         return "The query has a character that must be percent-encoded."
-    for name in ONCE:
+    for name in _ONCE:
         if len(headers.getlist(name)) > 1:
             return f"The request has more than one {name} header."
     if "content-length" in headers and "transfer-encoding" in headers:
