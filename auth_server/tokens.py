@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from auth_server.signing_keys import SigningKeys
@@ -53,6 +52,12 @@ class TokenIssuer:
 
     def issue(self, db: Session, content: TokenContent, now: datetime) -> tuple[str, AccessToken]:
         """Sign an access token (RFC 9068 §2.2) and keep its identifier. Returns it encoded, and as a type."""
+        encoded, token, kept = self.sign(content, now)
+        db.add(IssuedToken(**kept))
+        return encoded, token
+
+    def sign(self, content: TokenContent, now: datetime) -> tuple[str, AccessToken, dict[str, Any]]:
+        """Sign an access token. Returns it encoded, as a type, and as the row that is to be kept of it."""
         claims: dict[str, Any] = {
             "iss": self.issuer,
             "aud": content.audience,
@@ -70,19 +75,17 @@ class TokenIssuer:
         if content.account_transfer:
             claims["authorization_details"] = content.account_transfer.as_claim()
         token = access_token(claims, self.issuer, content.audience, now)
-        db.add(
-            IssuedToken(
-                jti=token.jti,
-                sub=token.subject,
-                client_id=token.client_id,
-                family=content.family,
-                sid=content.sid,
-                parent_jti=content.parent_jti,
-                issued_at=now,
-                expires_at=token.expires_at,
-            )
-        )
-        return self.keys.current().sign(claims, typ="at+jwt"), token
+        kept = {
+            "jti": token.jti,
+            "sub": token.subject,
+            "client_id": token.client_id,
+            "family": content.family,
+            "sid": content.sid,
+            "parent_jti": content.parent_jti,
+            "issued_at": now,
+            "expires_at": token.expires_at,
+        }
+        return self.keys.current().sign(claims, typ="at+jwt"), token, kept
 
     def read(self, db: Session, encoded: str, now: datetime) -> AccessToken:
         """Return a token that this server issued and that is still good.
@@ -90,28 +93,27 @@ class TokenIssuer:
         Raises:
             InvalidToken: it is anything else, a revoked token or a descendant of one included.
         """
+        token = self.verified(encoded, now)
+        if not _is_live(db, token.jti):
+            raise revoked()
+        return token
+
+    def verified(self, encoded: str, now: datetime) -> AccessToken:
+        """Return a token that this server issued and that has not expired; it may have been revoked.
+
+        Raises:
+            InvalidToken: it is anything else.
+        """
         key = self.keys.find(key_id(encoded, (ALGORITHM,)))
         if key is None:
             raise InvalidToken("The token is signed with a key that this server does not have.")
         claims = signed_claims(encoded, key.public, (ALGORITHM,))
-        token = access_token(claims, self.issuer, None, now)
-        if not _is_live(db, token.jti):
-            raise InvalidToken("The token has been revoked.")
-        return token
+        return access_token(claims, self.issuer, None, now)
 
-    def hold(self, db: Session, *tokens: AccessToken) -> None:
-        """Keep tokens from being revoked until this transaction is over: what is issued on them counts.
 
-        Raises:
-            InvalidToken: one has been revoked meanwhile.
-        """
-        jtis = {jti for token in tokens for jti in _line(db, token.jti)}
-        in_order = select(IssuedToken).where(IssuedToken.jti.in_(jtis)).order_by(IssuedToken.jti)
-        held = db.scalars(
-            in_order.with_for_update(read=True), execution_options={"populate_existing": True}
-        ).all()
-        if len(held) < len(jtis) or any(row.revoked_at is not None for row in held):
-            raise InvalidToken("The token has been revoked.")
+def revoked() -> InvalidToken:
+    """Return the error of a token that has been revoked."""
+    return InvalidToken("The token has been revoked.")
 
 
 def _is_live(db: Session, jti: str) -> bool:
