@@ -1,6 +1,7 @@
 """One permitted call, passed on to the resource and its answer passed back, both as they come."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 from starlette.datastructures import Headers
@@ -20,9 +21,18 @@ class CutShort(Exception):
 
 
 async def relay(
-    scope: Scope, receive: Receive, send: Send, *, upstream: Upstream, max_body_bytes: int, add: RawHeaders
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    upstream: Upstream,
+    max_body_bytes: int,
+    add: RawHeaders,
+    pass_on: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Make the call at the resource and send its answer, with the fields in `add` besides its own.
+
+    `pass_on` are the fields of a protocol that go to the resource besides those that always do.
 
     A caller that goes away ends the call at the resource too.
 
@@ -38,7 +48,12 @@ async def relay(
         scope["method"],
         scope["raw_path"].decode("ascii"),
         scope["query_string"].decode("ascii"),
-        [*forwarded(headers), *outgoing_headers().items(), ("via", f"{scope['http_version']} agent-gateway")],
+        [
+            *forwarded(headers),
+            *pass_on,
+            *outgoing_headers().items(),
+            ("via", f"{scope['http_version']} agent-gateway"),
+        ],
         body.content,
     )
     answering = asyncio.create_task(_answer(call, body, send, add))

@@ -11,7 +11,7 @@ from delegation.bearer import InvalidRequest
 
 # Everything else stops here: hop-by-hop fields, cookies, and every field by which a caller could claim to
 # be somebody (RFC 9110 §7.6.1, RFC 9700 §4.13). All of these are end-to-end by their definition.
-_FORWARDED: Final = (
+FORWARDED: Final = (
     "accept",
     "accept-language",
     "authorization",
@@ -20,7 +20,7 @@ _FORWARDED: Final = (
     "idempotency-key",
     "user-agent",
 )
-_ONCE: Final = ("host", "transfer-encoding", *(name for name in _FORWARDED if not name.startswith("accept")))
+ONCE: Final = ("host", "transfer-encoding", *(name for name in FORWARDED if not name.startswith("accept")))
 _MAX_QUERY_BYTES: Final = 2048
 _TEXT: Final = re.compile(r"[\t\x20-\x7E]*\Z")
 _QUERY: Final = re.compile(rb"[\x21\x22\x24-\x7E]*\Z")
@@ -30,16 +30,16 @@ def ambiguity(headers: Headers, query: bytes) -> str | None:
     """Say what in a request two servers could read differently; None if nothing."""
     if not _QUERY.match(query):
         return "The query has a character that must be percent-encoded."
-    for name in _ONCE:
+    for name in ONCE:
         if len(headers.getlist(name)) > 1:
             return f"The request has more than one {name} header."
     if "content-length" in headers and "transfer-encoding" in headers:
         return "The request has both a content-length and a transfer-encoding header."
     if headers.get("transfer-encoding", "chunked").lower() != "chunked" or "content-encoding" in headers:
         return "The body is compressed, and what it holds is known only to who unpacks it."
-    if not set(_FORWARDED).isdisjoint(_options(headers.getlist("connection"))):
+    if not set(FORWARDED).isdisjoint(_options(headers.getlist("connection"))):
         return "The connection header names a field that is not for this connection alone."
-    if not all(_TEXT.match(value) for name in _FORWARDED for value in headers.getlist(name)):
+    if not all(_TEXT.match(value) for name in FORWARDED for value in headers.getlist(name)):
         return "A header has a character that is not printable ASCII."
     return None
 
@@ -67,7 +67,7 @@ def has_body(headers: Headers) -> bool:
 
 def forwarded(headers: Headers) -> list[tuple[str, str]]:
     """Return the fields that go on to the resource."""
-    return [(name, value) for name in _FORWARDED for value in headers.getlist(name)]
+    return [(name, value) for name in FORWARDED for value in headers.getlist(name)]
 
 
 def _options(connection: Iterable[str]) -> set[str]:

@@ -18,10 +18,20 @@ _HOP_BY_HOP: Final = frozenset(
         b"upgrade",
     }
 )
-# A cookie would be a session beside the token; what names the software helps nobody but an attacker; the
+# A cookie or an MCP session would be a session beside the token; what names the software helps nobody but an
+# attacker; the
 # date is our server's to set; and only we say what we decided.
-_OURS: Final = frozenset(
-    {b"date", b"decision", b"decision-id", b"server", b"set-cookie", b"set-cookie2", b"x-powered-by"}
+OURS: Final = frozenset(
+    {
+        b"date",
+        b"decision",
+        b"decision-id",
+        b"mcp-session-id",
+        b"server",
+        b"set-cookie",
+        b"set-cookie2",
+        b"x-powered-by",
+    }
 )
 
 
@@ -29,7 +39,7 @@ def returned(raw_headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, by
     """Return the end-to-end fields of the resource's answer (RFC 9110 §7.6.1)."""
     headers = [(name.lower(), value) for name, value in raw_headers]
     options = [option for name, value in headers if name == b"connection" for option in value.split(b",")]
-    dropped = _HOP_BY_HOP | _OURS | {option.strip().lower() for option in options}
+    dropped = _HOP_BY_HOP | OURS | {option.strip().lower() for option in options}
     return [(name, value) for name, value in headers if name not in dropped]
 
 
