@@ -16,10 +16,13 @@ from delegation.scope import Scope
 from delegation.signing_key import ALGORITHM
 from delegation.token import AccessToken, Actor
 from delegation.verification import access_token, key_id, signed_claims
+from delegation.verified_tokens import Verified, VerifiedTokens
 
 SUBJECT_TOKEN_LIFE: Final = timedelta(minutes=15)
 ACTOR_TOKEN_LIFE: Final = timedelta(minutes=5)
 APP_TOKEN_LIFE: Final = timedelta(minutes=5)
+_REMEMBERED: Final = 10_000
+"""How many verified tokens are remembered: an agent's own is used again and again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class TokenIssuer:
     def __init__(self, issuer: str, keys: SigningKeys) -> None:
         self.issuer = issuer
         self.keys = keys
+        self._verified = VerifiedTokens(_REMEMBERED)
 
     def issue(self, db: Session, content: TokenContent, now: datetime) -> tuple[str, AccessToken]:
         """Sign an access token (RFC 9068 §2.2) and keep its identifier. Returns it encoded, and as a type."""
@@ -104,11 +108,17 @@ class TokenIssuer:
         Raises:
             InvalidToken: it is anything else.
         """
-        key = self.keys.find(key_id(encoded, (ALGORITHM,)))
+        known = self._verified.get(encoded)
+        kid = known.kid if known else key_id(encoded, (ALGORITHM,))
+        key = self.keys.find(kid)
         if key is None:
             raise InvalidToken("The token is signed with a key that this server does not have.")
+        if known and known.holds(key.public, now):
+            return known.token
         claims = signed_claims(encoded, key.public, (ALGORITHM,))
-        return access_token(claims, self.issuer, None, now)
+        token = access_token(claims, self.issuer, None, now)
+        self._verified.add(encoded, Verified(token, key.public, kid, now))
+        return token
 
 
 def revoked() -> InvalidToken:
