@@ -1,4 +1,4 @@
-"""What the command line does with policies: `check`, `explain`, `test` and `replay`."""
+"""What the command line does with policies: `check`, `explain`, `test`, `replay`; `export` is elsewhere."""
 
 import argparse
 import json
@@ -17,6 +17,7 @@ from gateway.decision import Deny, decide
 from gateway.explanation import explanation
 from gateway.policy import Policy
 from gateway.policy_cases import UnsoundCases, failures
+from gateway.policy_export import add_export_parser
 from gateway.policy_file import UnsoundPolicy, read_policy, reviewed_policy
 from gateway.policy_review import warnings
 from gateway.recorded import POLICYS_OWN, CannotTell, outcome, recorded_outcome, recorded_request, under
@@ -29,7 +30,7 @@ class Unusable(Exception):
 
 def add_policy_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `policy` and its subcommands; each sets `run`, which returns the exit status."""
-    policy = commands.add_parser("policy", help="check, explain, test and replay").add_subparsers(
+    policy = commands.add_parser("policy", help="check, explain, test, replay, export").add_subparsers(
         required=True
     )
     check = policy.add_parser("check", help="tell what is wrong with a policy file, each fault with its line")
@@ -56,6 +57,7 @@ def add_policy_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPar
     replay.add_argument("--log", type=Path, required=True, help="the records as JSON lines")
     replay.add_argument("--policy", type=Path, required=True, help="the new policy")
     replay.set_defaults(run=_replay)
+    add_export_parser(policy)
 
 
 def run_policy(parsed: argparse.Namespace) -> int:
@@ -98,7 +100,8 @@ def _explain(parsed: argparse.Namespace) -> int:
     policy = _policy_of(record, parsed.policy)
     if request.operation not in policy.operations:
         raise Unusable(f"{request.operation} is not in this policy: it is another than the one that decided")
-    call = f"{record['call'].get('method', '')} {record.get('resource') or ''}".strip()
+    parts = (record["call"].get("method"), record["call"].get("tool"), record.get("resource"))
+    call = " ".join(part for part in parts if part)
     sys.stdout.write(f"policy {policy.version}\n  operation       {request.operation}: {call}\n")
     decided = False
     for check in explanation(policy, request):
