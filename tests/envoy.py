@@ -32,13 +32,17 @@ def exported(settings: Settings, *options: str) -> str:
 
 @contextmanager
 def serving_envoy(
-    settings: Settings, folder: Path, *options: str, decision_service: ASGIApp | None = None
+    settings: Settings,
+    folder: Path,
+    *options: str,
+    decision_service: ASGIApp | None = None,
+    port: int | None = None,
 ) -> Iterator[str]:
     """Serve a policy by Envoy, with the decision service, and give Envoy's address.
 
     `folder` is for its files, `options` are those of the export.
     """
-    [port] = free_ports(1)
+    port = port or free_ports(1)[0]
     with serve(decision_service or create_decision_service(settings)) as asked:
         addresses = ("--listen", f"127.0.0.1:{port}", "--decision-service", asked)
         configuration, log = folder / "envoy.yaml", folder / "envoy.log"
@@ -50,7 +54,7 @@ def serving_envoy(
             )
         try:
             url = f"http://127.0.0.1:{port}"
-            until(lambda: httpx2.get(f"{url}/readyz").status_code == 200, f"Envoy serves; see {log}")
+            until(lambda: httpx2.get(f"{url}/healthz").status_code == 200, f"Envoy serves; see {log}")
             yield url
         finally:
             process.terminate()

@@ -188,7 +188,7 @@ def test_without_an_answer_of_the_decision_service_nothing_goes_on(
     answers = [200, 500, 503, 200]
 
     async def service(request: Request) -> Response:
-        return Response(status_code=200 if request.url.path == "/readyz" else answers.pop(0))
+        return Response(status_code=200 if request.url.path == "/healthz" else answers.pop(0))
 
     own = settings.model_copy(update={"data_dir": tmp_path, "record_wait_seconds": 0.1})
     asked = Starlette(routes=[Route("/{path:path}", service)])

@@ -234,7 +234,8 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
             serving_envoy(other, tmp_path, decision_service=asked) as envoy,
         ):
             maker = Maker(SEED, issuer.key, issuer.issuer, clock())
-            until(lambda: httpx2.get(f"{gateway}/readyz").status_code == 200, "the gateway serves")
+            for url in (gateway, envoy):
+                until(lambda url=url: httpx2.get(f"{url}/readyz").is_success, "what has ended is known")
             yield Rig(gateway, envoy, resource, maker)
 
 
