@@ -44,6 +44,7 @@ from auth_server.csrf import CsrfProtection
 from auth_server.demo_agent import seed_agent
 from auth_server.demo_customers import seed_customers
 from auth_server.demo_staff import seed_staff
+from auth_server.exchange_door import ExchangeDoor
 from auth_server.exchanges import Exchanges
 from auth_server.expiry import remove_expired_regularly
 from auth_server.failures import register_failures
@@ -99,6 +100,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     routes += endpoints.token_router.routes
     app.router.routes.extend(health_routes({"database": _database_check(context.engine)}))
     app.mount("/static", StaticFiles(directory=_HERE / "static"))
+    app.add_middleware(ExchangeDoor, context=context)
     app.add_middleware(TraceMiddleware)
     register_failures(app, context, [*routes, *app.routes])
     return app

@@ -9,10 +9,10 @@ from starlette.concurrency import run_in_threadpool
 
 from auth_server.context import ClientForm, Context, InContext, client_form
 from auth_server.documented import OAUTH, form
+from auth_server.exchange_door import FAILURE, is_exchange
 from auth_server.metadata import metadata
 from auth_server.oauth_request import Parameters
 from delegation.signing_key import jwk_set
-from delegation.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
 
 
 class TokenRoute(APIRoute):
@@ -22,9 +22,11 @@ class TokenRoute(APIRoute):
         """Return the handler, which reads the form once; it has nothing else that FastAPI could resolve."""
 
         async def handle(request: Request) -> Response:
+            if failure := request.scope.get(FAILURE):
+                raise failure
             parameters = await client_form(request)
             context: Context = request.app.state.context
-            if ("grant_type", TOKEN_EXCHANGE) in parameters:
+            if is_exchange(parameters):
                 return (await context.exchanges.answer(parameters)).as_http()
             return await run_in_threadpool(_token, context, parameters)
 
