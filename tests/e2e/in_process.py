@@ -121,6 +121,8 @@ class InProcess:
     backend: SeenBackend
     issuer_keys: SeenKeys
     environment: dict[str, str] = field(repr=False)
+    data: Path
+    """Where each service has its data, in a folder of its name."""
 
     def sign(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
         """Sign as the authorization server does, and know the token as issued."""
@@ -184,9 +186,9 @@ def in_process() -> Iterator[InProcess]:
             "GATEWAY_URL": gateway_url,
             "KEYLESS_GATEWAY_URL": ending.enter_context(serve(keyless)),
             "CUSTOMER_PASSWORD": _PASSWORD,
-            **{f"{name.upper()}_KEY": _pem(key) for name, key in keys.items()},
+            **{f"{name.upper()}_KEY": pem_of(key) for name, key in keys.items()},
         }
-        yield InProcess(server, door, api, context, keys, backend, issuer_keys, environment)
+        yield InProcess(server, door, api, context, keys, backend, issuer_keys, environment, data)
 
 
 def _until_ready(url: str) -> None:
@@ -259,5 +261,6 @@ def _gateway(data: Path, issuer: str, jwks_uri: str, upstream: str, url: str, ne
     )
 
 
-def _pem(key: KeyPair) -> str:
+def pem_of(key: KeyPair) -> str:
+    """Return a private key as a client's settings have it."""
     return key.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
