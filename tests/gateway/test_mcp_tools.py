@@ -153,6 +153,7 @@ def test_a_list_in_pages_and_as_events_is_read_to_its_end(
         assert [tool["name"] for tool in listed.json()["result"]["tools"]] == ["read_thing", "wait"]
 
 
+GOOD = {"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}
 WITH_FIELDS = {
     "name": "read_thing",
     "inputSchema": {
@@ -181,9 +182,7 @@ def test_an_argument_that_is_repeated_in_a_header_field_must_agree(
 ) -> None:
     async def handler(request: Any, receive: Any, send: Any) -> None:
         await read_body(request, receive)
-        await answer(
-            send, json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": [WITH_FIELDS]}}).encode()
-        )
+        await answer(send, json.dumps(GOOD | {"result": {"tools": [WITH_FIELDS]}}).encode())
 
     mcp.resource.handler = handler
     policy = tmp_path / "policy.yaml"
@@ -191,7 +190,7 @@ def test_an_argument_that_is_repeated_in_a_header_field_must_agree(
     call = message("tools/call", {"name": "read_thing", "arguments": {"thing_id": "a1", "size": 2}})
     with gateway_with(mcp.settings, data_dir=tmp_path, policy_file=policy) as client:
         gateway = McpGateway(str(client.base_url).rstrip("/"), mcp.resource, mcp.issuer, mcp.settings)
-        found = gateway.post(call, **fields)  # type: ignore[arg-type]
+        found = gateway.post(call, **fields)
     assert found.status_code == status
     if status == 200:
         [arrived] = [one for one in mcp.resource.arrived if one.header("mcp-method") == ["tools/call"]]
@@ -200,7 +199,6 @@ def test_an_argument_that_is_repeated_in_a_header_field_must_agree(
         assert found.json()["error"]["code"] == -32020
 
 
-GOOD = {"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}
 USELESS: dict[str, bytes] = {
     "no JSON": b"<html>",
     "a member twice": b'{"jsonrpc":"2.0","id":1,"result":{"tools":[],"tools":[]}}',
