@@ -41,10 +41,12 @@ async def pass_on(onward: Onward, scope: Scope, receive: Receive, send: Send, up
     body = message.text()
     kept = [(name, value) for name, value in scope["headers"] if name not in _REPLACED]
     framed = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    as_judged = {"raw_path": PATH.encode(), "query_string": b"", "headers": kept + framed}
+    # A new scope, and no copy: what others have kept in the old one is of the request as it came.
+    as_judged = {"type": "http", "method": "POST", "http_version": scope["http_version"]}
+    target = {"raw_path": PATH.encode(), "query_string": b"", "headers": kept + framed}
     try:
         await relay(
-            {**scope, **as_judged},
+            as_judged | target,
             replaying(body, receive),
             send,
             upstream=upstream,
