@@ -78,7 +78,7 @@ def test_a_gateway_that_lets_everything_pass_is_told_each_of_it(
     issuer: Issuer, upstream_port: int, no_patience: None
 ) -> None:
     passed = wrongly_passed(our_gateway.OURS, Running(upstream_port, 0), issuer)
-    expected = {what for what, *_ in bad_calls(issuer, "/")}
+    expected = {what for what, *_ in bad_calls(issuer, "/", issuer.delegation_token(""))}
     expected |= {"what the condition forbids", "a token that has ended"}
     assert {fault.rpartition(":")[0] for fault in passed} == expected
 
