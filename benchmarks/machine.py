@@ -20,7 +20,6 @@ _PACKAGES: Final = (
     "starlette",
     "fastapi",
     "httpx2",
-    "aiohttp",
     "PyJWT",
     "cryptography",
 )
