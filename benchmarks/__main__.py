@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import end_to_end, exchanges, gateway_curves, gateways
+from benchmarks.chart import chart
 from benchmarks.cores import REST, keep_to
 from benchmarks.load import CannotMeasure
 from benchmarks.machine import commit, machine, versions
@@ -22,6 +23,8 @@ from benchmarks.rounds import FULL, QUICK, Run
 from benchmarks.section import Report, Section
 
 RESULTS: Final = Path(__file__).with_name("results")
+QUICKLY: Final = ("gateways", "exchange", "end-to-end")
+"""What `--quick` measures, unless it is told what."""
 SECTIONS: Final[dict[str, Callable[[Run], Section]]] = {
     "gateways": gateways.comparison,
     "exchange": exchanges.comparison,
@@ -31,13 +34,15 @@ SECTIONS: Final[dict[str, Callable[[Run], Section]]] = {
     "requests": gateway_curves.requests,
     "policies": gateway_curves.policies,
     "workers": gateway_curves.workers,
+    "records": gateway_curves.records,
 }
 
 
 def main() -> int:
     """Measure, and write the report."""
     arguments = _parser().parse_args()
-    only = arguments.only.split(",") if arguments.only else list(SECTIONS)
+    everything = QUICKLY if arguments.quick else tuple(SECTIONS)
+    only = arguments.only.split(",") if arguments.only else everything
     unknown = set(only) - set(SECTIONS)
     if unknown:
         sys.stderr.write(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}\n")
@@ -63,6 +68,7 @@ def _write(report: Report, folder: Path, name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     page = markdown(report, f"{name}.svg")
     (folder / f"{name}.md").write_text(page)
+    (folder / f"{name}.svg").write_text(chart(report))
     (folder / f"{name}.json").write_text(json.dumps(asdict(report), indent=1) + "\n")
     sys.stdout.write(f"{page}\n{folder / name}.md\n")
 
@@ -78,7 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", default="", help=f"of {', '.join(SECTIONS)}, with commas between them")
     parser.add_argument("--contenders", default="", help="parts of names, with commas between: envoy,this")
     parser.add_argument("--rounds", type=int, default=0, help=f"how many rounds; {FULL.rounds} if not said")
-    parser.add_argument("--quick", action="store_true", help="one short round, for a first impression")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"one short round of {', '.join(QUICKLY)}: in two minutes"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, help="the folder for the report")
     return parser
 

@@ -16,13 +16,13 @@ from benchmarks.gateway_refusals import wrongly_passed
 from benchmarks.rounds import Measured, Run, told
 from benchmarks.section import Section
 
-_CASE: Final = "exchange + gateway + API, 1 connection"
-_OURS: Final = "this auth server, gateway and account API"
-_USUAL: Final = "FastAPI + PyJWT + httpx2, three of them"
+CASE: Final = "exchange + gateway + API, 1 connection"
+OUR_STACK: Final = "this auth server, gateway and account API"
+USUAL_STACK: Final = "FastAPI + PyJWT + httpx2, three of them"
 # Events of ended tokens, and the condition, are the gateways' own comparison.
 _STACKS: Final = {
-    _OURS: (our_stack, replace(OURS, hears_of_ended_tokens=False, has_conditions=False)),
-    _USUAL: (usual_stack, USUAL),
+    OUR_STACK: (our_stack, replace(OURS, hears_of_ended_tokens=False, has_conditions=False)),
+    USUAL_STACK: (usual_stack, USUAL),
 }
 
 
@@ -42,7 +42,7 @@ def comparison(run: Run) -> Section:
         for number in range(1, run.pace.rounds + 1):
             for name, stack in stacks.items():
                 measure_chain(stack, run.pace.warm_up_seconds)
-                one = Measured(name, _CASE, measure_chain(stack, run.pace.seconds))
+                one = Measured(name, CASE, measure_chain(stack, run.pace.seconds))
                 run.say(told(one, number, run.pace.rounds))
                 found.append(one)
     return Section(
@@ -51,6 +51,6 @@ def comparison(run: Run) -> Section:
         "What an agent waits for: an exchange, and a call with the new token through the gateway. All three "
         "services share one core. Ours keep records on disk, and hear of tokens that have ended.",
         "comparison",
-        (_USUAL,),
+        (USUAL_STACK,),
         found,
     )

@@ -1,14 +1,14 @@
 """A report in Markdown."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
-from benchmarks.load import Sample
-from benchmarks.section import Report, Section, rate
+from benchmarks.goals import Goal, goals
+from benchmarks.section import Figure, Report, Section, p50, p99, rate
 
-_FIGURES: Final[tuple[tuple[str, Callable[[Sample], float], str], ...]] = (
-    ("p50 ms", lambda sample: sample.p50_ms, "{:.2f}"),
-    ("p99 ms", lambda sample: sample.p99_ms, "{:.2f}"),
+_FIGURES: Final[tuple[tuple[str, Figure, str], ...]] = (
+    ("p50 ms", p50, "{:.2f}"),
+    ("p99 ms", p99, "{:.2f}"),
     ("CPU µs a request", lambda sample: sample.cpu_us, "{:.0f}"),
 )
 
@@ -29,6 +29,9 @@ def _lines(report: Report, chart: str) -> Iterator[str]:
     yield ""
     for title, facts in (("machine", report.machine), ("version", report.versions)):
         yield from _table([title, ""], [[name, value] for name, value in facts.items()])
+    judged = [[goal.wanted, f"{goal.measured:.2f}", _verdict(goal)] for goal in goals(report)]
+    if judged:
+        yield from _table(["goal", "measured", "reached"], judged)
     if report.not_timed:
         yield "Not timed, because they do not refuse what they must:"
         yield ""
@@ -44,7 +47,7 @@ def _lines(report: Report, chart: str) -> Iterator[str]:
 
 def _comparison(section: Section) -> Iterator[str]:
     for case in section.cases():
-        alone = section.median(section.without, case, _FIGURES[0][1])
+        alone = section.median(section.without, case, p50)
         head = [case, "requests/s", *(f"to {name}" for name in section.baselines)]
         head += [name for name, _, _ in _FIGURES]
         head += ["added ms", "errors"] if alone is not None else ["errors"]
@@ -54,7 +57,7 @@ def _comparison(section: Section) -> Iterator[str]:
             row += [_ratio(section, contender, case, name) for name in section.baselines]
             row += [_shown(section.median(contender, case, of), how) for _, of, how in _FIGURES]
             if alone is not None:
-                own = section.median(contender, case, _FIGURES[0][1])
+                own = section.median(contender, case, p50)
                 row.append(_shown(None if own is None else own - alone, "{:.2f}"))
             row.append(str(sum(sample.errors for sample in section.samples(contender, case))))
             rows.append(row)
@@ -70,6 +73,10 @@ def _curve(section: Section) -> Iterator[str]:
         yield from _table([title, *section.cases()], rows)
 
 
+def _verdict(goal: Goal) -> str:
+    return "yes" if goal.reached else "**no**"
+
+
 def _spread(section: Section, contender: str, case: str) -> str:
     rates = [rate(sample) for sample in section.samples(contender, case)]
     if not rates:
@@ -78,8 +85,10 @@ def _spread(section: Section, contender: str, case: str) -> str:
 
 
 def _ratio(section: Section, contender: str, case: str, baseline: str) -> str:
-    own, other = (section.median(name, case, rate) for name in (contender, baseline))
-    return f"{own / other:.2f}" if own and other else ""
+    try:
+        return f"{section.ratio(contender, baseline, case, rate):.2f}"
+    except LookupError:
+        return ""
 
 
 def _shown(value: float | None, how: str) -> str:

@@ -8,6 +8,8 @@ from typing import Literal
 from benchmarks.load import Sample
 from benchmarks.rounds import Measured
 
+Figure = Callable[[Sample], float]
+
 
 @dataclass(frozen=True)
 class Section:
@@ -35,10 +37,29 @@ class Section:
         """Return what was measured of a contender in a case; one sample for each round."""
         return [one.sample for one in self.measured if (one.contender, one.case) == (contender, case)]
 
-    def median(self, contender: str, case: str, figure: Callable[[Sample], float]) -> float | None:
+    def median(self, contender: str, case: str, figure: Figure) -> float | None:
         """Return the median of a figure over the rounds; None where nothing was measured."""
         found = [figure(sample) for sample in self.samples(contender, case)]
         return statistics.median(found) if found else None
+
+    def must(self, contender: str, case: str, figure: Figure) -> float:
+        """Return the same.
+
+        Raises:
+            LookupError: nothing was measured.
+        """
+        found = self.median(contender, case, figure)
+        if found is None:
+            raise LookupError(f"{contender} was not measured")
+        return found
+
+    def ratio(self, contender: str, other: str, case: str, figure: Figure) -> float:
+        """Return how many times the other's figure a contender's is.
+
+        Raises:
+            LookupError: one of them was not measured.
+        """
+        return self.must(contender, case, figure) / self.must(other, case, figure)
 
 
 @dataclass(frozen=True)
@@ -53,6 +74,16 @@ class Report:
     sections: list[Section]
     not_timed: dict[str, list[str]]
     """Contenders that did not refuse what they must, with what they let pass."""
+
+
+def p50(sample: Sample) -> float:
+    """Return the median latency in milliseconds."""
+    return sample.p50_ms
+
+
+def p99(sample: Sample) -> float:
+    """Return the 99th percentile of the latency in milliseconds."""
+    return sample.p99_ms
 
 
 def rate(sample: Sample) -> float:

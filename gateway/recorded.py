@@ -8,6 +8,7 @@ from delegation.authorization_details import AccountTransfer
 from delegation.scope import Scope
 from delegation.token import AccessToken, Actor, DelegationToken
 from gateway.arguments import UnusableArgument
+from gateway.condition import Value
 from gateway.decision import Decision, Deny, Permit, Request
 from gateway.mcp_decision import deny_unknown_tool
 from gateway.policy import Policy
@@ -96,12 +97,16 @@ def under(policy: Policy, record: Mapping[str, Any]) -> Request | Deny:
         return _with(request, found.operation, request.arguments if declared else {})
     arguments: dict[str, Any] = {}
     for name, argument in declared.items():
-        if argument.place == "path" and found.parameters:
-            arguments[name] = argument.of_text(found.parameters[argument.name or name])
-        elif name in request.arguments:
-            arguments[name] = request.arguments[name]
-        else:
+        in_path = argument.place == "path" and bool(found.parameters)
+        if not in_path and name not in request.arguments:
             raise CannotTell(f"the record does not hold the argument {name}")
+        value = found.parameters[argument.name or name] if in_path else request.arguments[name]
+        was_text = in_path or (argument.place == "query" and "tool" not in record["call"])
+        try:
+            # Its type here may be another than the one that it was recorded with.
+            arguments[name] = argument.of_text(_text(value)) if was_text else argument.of_json(value)
+        except UnusableArgument as error:
+            return _with(request, found.operation, UnusableArgument(f"The argument {name} {error}."))
     return _with(request, found.operation, arguments)
 
 
@@ -118,6 +123,10 @@ def _operation(policy: Policy, record: Mapping[str, Any]) -> Target | Deny:
     if method is None or path is None or "..." in path:
         raise CannotTell("the record does not hold method and path whole")
     return target_of(policy, method, path.encode())
+
+
+def _text(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _with(request: Request, operation: str, arguments: Any) -> Request:  # noqa: ANN401 - as Request has it

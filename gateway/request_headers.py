@@ -21,7 +21,7 @@ FORWARDED: Final = (
     "idempotency-key",
     "user-agent",
 )
-ONCE: Final = ("host", "transfer-encoding", *(name for name in FORWARDED if not name.startswith("accept")))
+_ONCE: Final = ("host", "transfer-encoding", *(name for name in FORWARDED if not name.startswith("accept")))
 _FORWARDED: Final = frozenset(FORWARDED)
 _MAX_QUERY_BYTES: Final = 2048
 _TEXT: Final = re.compile(r"[\t\x20-\x7E]*\Z")
@@ -65,7 +65,7 @@ def ambiguity(headers: RequestHeaders, query: bytes) -> str | None:
         return "The query has a character that must be percent-encoded."
     fields = headers.fields
     for name, values in fields.items():
-        if len(values) > 1 and name in ONCE:
+        if len(values) > 1 and name in _ONCE:
             return f"The request has more than one {name} header."
     if "transfer-encoding" in fields and "content-length" in fields:
         return "The request has both a content-length and a transfer-encoding header."

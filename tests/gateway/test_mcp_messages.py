@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.gateway.conftest import Records
+from tests.gateway.conftest import Records, gateway_with
 from tests.gateway.mcp_fixtures import McpGateway
 from tests.gateway.mcp_resource import MODERN, OLDER, message
 from tests.gateway.wire import exchange, request
@@ -176,8 +176,6 @@ def test_a_notification_is_taken_or_refused_without_an_id(mcp: McpGateway) -> No
 
 
 def test_pages_of_origins_that_are_allowed_may_call(mcp: McpGateway) -> None:
-    from tests.gateway.conftest import gateway_with
-
     allowed = "https://one.example.com https://two.example.com"
     with gateway_with(mcp.settings, mcp_allowed_origins=allowed) as client:
         for origin, status in (("https://two.example.com", 200), ("https://three.example.com", 403)):
