@@ -1,6 +1,9 @@
 """Records as rows, in services that keep state; each row is a link of the service's one chain."""
 
+import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -8,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Dialect,
     Index,
     Integer,
     MetaData,
@@ -18,6 +22,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from delegation.record import OPTIONAL, Record
 from delegation.record_chain import GENESIS, Head, link_hash
@@ -26,6 +31,7 @@ LINK_COLUMNS: Final = frozenset({"id", "position", "previous_hash", "hash"})
 """What a row has besides the record itself."""
 
 _HEAD_ID: Final = 1
+_JSON_COLUMNS: Final = ("act", "aud", "call")
 _ABSENT: Final = dict.fromkeys(OPTIONAL)
 
 
@@ -109,11 +115,29 @@ def append_records(connection: Connection, table: Table, records: Iterable[Recor
         position = head.position + 1
         hash_ = link_hash(head.hash, position, values)
         # Every row of one statement has the same columns.
-        rows.append(_ABSENT | values | {"position": position, "previous_hash": head.hash, "hash": hash_})
+        link = {"position": position, "previous_hash": head.hash, "hash": hash_}
+        rows.append({**_ABSENT, **values, **link})
         head = Head(position, hash_)
     if rows:
-        connection.execute(table.insert(), rows)
+        _insert(connection, table, rows)
         connection.execute(chain_table(table).update().values(position=head.position, hash=head.hash))
+
+
+def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    # By the driver's own statement: to prepare each row anew costs as much as to write it.
+    statement = _insert_statement(table, connection.dialect, tuple(rows[0]))
+    for row in rows:
+        for name in _JSON_COLUMNS:
+            if row[name] is not None:
+                row[name] = json.dumps(row[name])
+    in_order = itemgetter(*statement.positiontup or ("",))
+    parameters: Any = [in_order(row) for row in rows] if statement.positional else rows
+    connection.exec_driver_sql(str(statement), parameters)
+
+
+@lru_cache(maxsize=16)
+def _insert_statement(table: Table, dialect: Dialect, columns: tuple[str, ...]) -> SQLCompiler:
+    return table.insert().compile(dialect=dialect, column_keys=columns)
 
 
 def locked_head(connection: Connection, table: Table) -> Head:
