@@ -32,7 +32,12 @@ _MOST_AT_ONCE: Final = 256
 
 _TOKEN: Final = Base.metadata.tables[IssuedToken.__tablename__]
 _GRANT: Final = Base.metadata.tables[DelegationGrant.__tablename__]
-_USED: Final = _GRANT.update().where(_GRANT.c.grant_id == bindparam("id"))
+_ISSUED: Final = _TOKEN.insert()
+_USED: Final = (
+    _GRANT.update()
+    .where(_GRANT.c.grant_id == bindparam("used_id"))
+    .values(last_used_at=bindparam("used_at"), last_used_scope=bindparam("used_scope"))
+)
 
 Outcome = ServerResponse | Exception | None
 """An answer, what went wrong with this one exchange alone, or None: it has to be decided once more."""
@@ -172,8 +177,8 @@ def _spend(db: Session, exchanges: Sequence[Exchange]) -> dict[Exchange, bool]:
 def _keep(db: Session, calls: Sequence[ExchangeCall]) -> None:
     """Keep what is issued, and note of each grant how it was used last."""
     issued = [row for call in calls for row in call.issued]
-    used = {row["id"]: row for call in calls for row in call.used}
+    used = {row["used_id"]: row for call in calls for row in call.used}
     if issued:
-        db.connection().execute(_TOKEN.insert(), issued)
+        db.connection().execute(_ISSUED, issued)
     if used:
         db.connection().execute(_USED, list(used.values()))

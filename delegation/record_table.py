@@ -1,6 +1,7 @@
 """Records as rows, in services that keep state; each row is a link of the service's one chain."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -9,10 +10,14 @@ from sqlalchemy import (
     Column,
     Connection,
     Index,
+    Insert,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
+    Update,
+    bindparam,
     func,
     select,
     text,
@@ -112,8 +117,19 @@ def append_records(connection: Connection, table: Table, records: Iterable[Recor
         rows.append(_ABSENT | values | {"position": position, "previous_hash": head.hash, "hash": hash_})
         head = Head(position, hash_)
     if rows:
-        connection.execute(table.insert(), rows)
-        connection.execute(chain_table(table).update().values(position=head.position, hash=head.hash))
+        _, append, move = _statements(table)
+        connection.execute(append, rows)
+        connection.execute(move, {"new_position": head.position, "new_hash": head.hash})
+
+
+@cache
+def _statements(table: Table) -> tuple[Select[tuple[int, str]], Insert, Update]:
+    """Return what locks the head, what appends and what moves the head; to make them anew takes longer."""
+    chain = chain_table(table)
+    # SQLite needs no row lock: its transactions that may write already run one after the other.
+    locking = select(chain.c.position, chain.c.hash).with_for_update()
+    move = chain.update().values(position=bindparam("new_position"), hash=bindparam("new_hash"))
+    return locking, table.insert(), move
 
 
 def locked_head(connection: Connection, table: Table) -> Head:
@@ -122,9 +138,7 @@ def locked_head(connection: Connection, table: Table) -> Head:
     Raises:
         HeadMissing: somebody removed it.
     """
-    chain = chain_table(table)
-    # SQLite needs no row lock: its transactions that may write already run one after the other.
-    locking = select(chain.c.position, chain.c.hash).with_for_update()
+    locking, _, _ = _statements(table)
     row = connection.execute(locking).one_or_none()
     if row is None:
         if connection.execute(select(table.c.id).where(table.c.position.is_not(None)).limit(1)).first():
