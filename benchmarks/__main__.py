@@ -34,6 +34,7 @@ SECTIONS: Final[dict[str, Callable[[Run], Section]]] = {
     "requests": gateway_curves.requests,
     "policies": gateway_curves.policies,
     "workers": gateway_curves.workers,
+    "records": gateway_curves.records,
 }
 
 

@@ -1,4 +1,4 @@
-"""What the gateways' cost grows with: live tokens, length of bodies, size of the policy; and workers."""
+"""What the gateways' cost grows with: tokens, bodies, policy, workers; and what our records cost."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -12,6 +12,7 @@ from benchmarks.rounds import Case, Measured, Run, interleaved
 from benchmarks.section import Section
 
 _GATEWAYS: Final = (our_gateway.OURS, envoy.WITHOUT_CACHE, envoy.WITH_ACCESS_LOG)
+_RECORDS: Final = (our_gateway.WITHOUT_RECORDS, our_gateway.OURS)
 _CONNECTIONS: Final = 16
 _TOKENS: Final = (10, 100, 1_000, 10_000, 100_000)
 _OPERATIONS: Final = (10, 100, 1_000)
@@ -77,6 +78,14 @@ def workers(run: Run) -> Section:
                 found += _of(party, running, f"{count} worker{'s'[: count - 1]}", TOKENS)
     about = f"On all of the cores {ALL}, of which load and resource take their part."
     return _section("workers", "Workers", about, found)
+
+
+def records(run: Run) -> Section:
+    """Measure what it costs our gateway to keep its records."""
+    with around(run) as party, party.running(_RECORDS, operations()) as running:
+        found = [*_of(party, running, "read", TOKENS), *_of(party, running, "write", TOKENS, IMPORTS, b"{}")]
+    about = "A read's record is on disk within a second, a write's before it goes on to the resource."
+    return _section("records", "Records", about, found)
 
 
 def _of(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from benchmarks.goals import goals
+from benchmarks.goals import Goal, goals
 from benchmarks.section import Figure, Report, Section, p50, p99, rate
 
 _FIGURES: Final[tuple[tuple[str, Figure, str], ...]] = (
@@ -29,13 +29,9 @@ def _lines(report: Report, chart: str) -> Iterator[str]:
     yield ""
     for title, facts in (("machine", report.machine), ("version", report.versions)):
         yield from _table([title, ""], [[name, value] for name, value in facts.items()])
-    yield from _table(
-        ["goal", "measured", "reached"],
-        [
-            [goal.wanted, f"{goal.measured:.2f}", "yes" if goal.reached else "**no**"]
-            for goal in goals(report)
-        ],
-    )
+    judged = [[goal.wanted, f"{goal.measured:.2f}", _verdict(goal)] for goal in goals(report)]
+    if judged:
+        yield from _table(["goal", "measured", "reached"], judged)
     if report.not_timed:
         yield "Not timed, because they do not refuse what they must:"
         yield ""
@@ -75,6 +71,10 @@ def _curve(section: Section) -> Iterator[str]:
             for contender in section.contenders()
         ]
         yield from _table([title, *section.cases()], rows)
+
+
+def _verdict(goal: Goal) -> str:
+    return "yes" if goal.reached else "**no**"
 
 
 def _spread(section: Section, contender: str, case: str) -> str:

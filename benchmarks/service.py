@@ -36,9 +36,21 @@ def running(
 
 @contextmanager
 def running_service(
-    service: str, folder: Path, port: int, cores: list[int], settings: Mapping[str, str], workers: int = 1
+    service: str,
+    folder: Path,
+    port: int,
+    cores: list[int],
+    settings: Mapping[str, str],
+    *,
+    workers: int = 1,
+    app: str = "",
 ) -> Iterator[int]:
-    """Run a service until the end of the block, with its data below `folder`; gives its process id."""
+    """Run a service until the end of the block, with its data below `folder`; gives its process id.
+
+    `app` takes the place of the service's own application.
+    """
     command = [*entry_point(service, port), "--workers", str(workers)]
+    if app:
+        command[command.index(f"{service}.app:create_app")] = app
     with running(command, folder, port, cores, {"DATA_DIR": str(folder), **settings}) as pid:
         yield pid

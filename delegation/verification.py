@@ -14,6 +14,7 @@ from delegation.jwks import RemoteKeySet, UnknownKey
 from delegation.revocations import Revocations
 from delegation.scope import Scope
 from delegation.token import AccessToken, Actor, DelegationToken, is_text
+from delegation.verified_tokens import Verified, VerifiedTokens
 
 ACCESS_TOKEN_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 _MAX_TOKEN_LENGTH: Final = 8192
@@ -35,7 +36,9 @@ class TokenVerifier:
         algorithms: tuple[str, ...] = ("ES256",),
         clock: Clock = utc_now,
         revocations: Revocations | None = None,
+        verified_tokens: int = 0,
     ) -> None:
+        """`verified_tokens` is how many are remembered, so that calls that repeat one cost less."""
         if any(algorithm == "none" or algorithm.startswith("HS") for algorithm in algorithms):
             raise ValueError("only signatures by asymmetric keys can be verified")
         self.issuer = issuer
@@ -44,6 +47,7 @@ class TokenVerifier:
         self._algorithms = algorithms
         self._clock = clock
         self._revocations = revocations
+        self._verified = VerifiedTokens(verified_tokens)
 
     async def verify(self, encoded: str) -> AccessToken:
         """Return the verified token; a `DelegationToken` when it names an actor.
@@ -54,13 +58,19 @@ class TokenVerifier:
             InvalidToken: any check failed; the description names it and quotes nothing from the token.
             Unverifiable: the issuer's keys cannot be had, or it cannot be known which tokens have ended.
         """
-        kid = key_id(encoded, self._algorithms)
+        known = self._verified.get(encoded)
+        kid = known.kid if known else key_id(encoded, self._algorithms)
         try:
             key = await self.keys.key(kid)
         except UnknownKey as error:
             raise InvalidToken("The token is signed with a key that the issuer does not have.") from error
-        claims = signed_claims(encoded, key, self._algorithms)
-        token = access_token(claims, self.issuer, self.audience, self._clock())
+        now = self._clock()
+        if known and known.holds(key, now):
+            token = known.token
+        else:
+            claims = signed_claims(encoded, key, self._algorithms)
+            token = access_token(claims, self.issuer, self.audience, now)
+            self._verified.add(encoded, Verified(token, key, kid, now))
         if self._revocations is not None:
             self._revocations.check(token)
         return token

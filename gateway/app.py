@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, nullcontext
-from functools import partial
+from functools import lru_cache, partial
 
 import httpx2
 from starlette.applications import Starlette
@@ -87,8 +87,20 @@ def _wired(settings: Settings, clock: Clock, upstream: Upstream | None) -> ASGIA
 
     revocations = receiver.revocations if receiver else None
 
+    # One for each audience, and not for each policy: what it has verified stays verified.
+    @lru_cache(maxsize=4)
+    def verifier_for(audience: str) -> TokenVerifier:
+        return TokenVerifier(
+            settings.issuer,
+            audience,
+            keys,
+            clock=clock,
+            revocations=revocations,
+            verified_tokens=settings.verified_tokens,
+        )
+
     def verifier(policy: Policy) -> TokenVerifier:
-        return TokenVerifier(settings.issuer, policy.audience, keys, clock=clock, revocations=revocations)
+        return verifier_for(policy.audience)
 
     auditing = Auditing(
         lambda: verifier(policy.current()), store, decisions, clock, settings.resource_metadata_url

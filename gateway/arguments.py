@@ -175,7 +175,7 @@ def _in_body(argument: Argument, name: str, document: object) -> Value:
 
 def _is_there(name: str, names: Collection[str]) -> bool:
     # Many readers take `amountMinor`, `Amount_Minor` or `amount_minor[]` for the name, and more than this.
-    if any(one != name and _spelling(one) == _spelling(name) for one in names):
+    if any(one != name and _spelling(one[:_LONGEST_TEXT]) == _spelling(name) for one in names):
         raise UnusableArgument("stands there in another spelling")
     return name in names
 

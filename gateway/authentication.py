@@ -1,6 +1,5 @@
 """Who calls: the one token of a request, verified, or the refusal for want of it."""
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from delegation.bearer import BearerError, bearer_token
@@ -10,7 +9,7 @@ from delegation.verification import TokenVerifier
 from gateway.decision import Deny
 from gateway.policy_file import UnsoundPolicy
 from gateway.refusals import deny_token, deny_unverifiable
-from gateway.request_headers import query_parameters
+from gateway.request_headers import headers_of, query_parameters
 
 
 async def authenticated(scope: Scope, verifier: TokenVerifier) -> AccessToken:
@@ -20,7 +19,7 @@ async def authenticated(scope: Scope, verifier: TokenVerifier) -> AccessToken:
         BearerError: it has none that is good here.
         Unverifiable: nobody can tell now.
     """
-    authorization = Headers(scope=scope).getlist("authorization")
+    authorization = headers_of(scope).getlist("authorization")
     encoded = bearer_token(authorization, query_parameters(scope["query_string"]))
     return await verifier.verify(encoded)
 

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from delegation.bearer import BearerError
@@ -25,7 +24,7 @@ from gateway.problems import refused, unanswered
 from gateway.recorded_decision import recorded
 from gateway.relay import CutShort, relay
 from gateway.request_body import BodyTooLong, BodyTooSlow, CallerGone, held_body
-from gateway.request_headers import ambiguity, declared_length, has_body
+from gateway.request_headers import ambiguity, declared_length, has_body, headers_of
 from gateway.response_headers import decision_headers
 from gateway.rest import Target, target_of
 from gateway.settings import Settings
@@ -142,14 +141,14 @@ class Door:
     async def _held(self, scope: Scope, receive: Receive) -> tuple[bytes, Receive]:
         return await held_body(
             receive,
-            present=has_body(Headers(scope=scope)),
+            present=has_body(headers_of(scope)),
             limit=self._settings.max_body_bytes,
             seconds=self._settings.held_body_seconds,
         )
 
     def _objection(self, scope: Scope, operation: str) -> Deny | None:
         """Refuse a permitted call that could mean something else to the resource, or is too long."""
-        headers = Headers(scope=scope)
+        headers = headers_of(scope)
         reason = ambiguity(headers, scope["query_string"])
         if reason is not None:
             return Deny(400, "ambiguous-request", reason, "Send the call without it.", operation)
@@ -168,7 +167,7 @@ def _arguments(
 ) -> dict[str, Value] | UnusableArgument:
     if not operation.arguments:
         return {}
-    content_type = Headers(scope=scope).get("content-type", "")
+    content_type = headers_of(scope).get("content-type", "")
     try:
         return read_arguments(
             operation.arguments, target.parameters, scope["query_string"], body, content_type

@@ -1,5 +1,6 @@
 """A policy as a configuration of Envoy: `python -m gateway policy export --format envoy`."""
 
+import re
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -46,22 +47,20 @@ def envoy_configuration(
 
 
 def _connection_manager(policy: Policy, settings: Settings, actor_header: str | None) -> dict[str, Any]:
-    published = [
-        {
-            "match": {"path": path},
-            "route": {"cluster": DECISION_SERVICE},
-            "typed_per_filter_config": none_of_them(),
-        }
-        for path in _PUBLISHED
-    ]
+    published = {
+        "match": {"safe_regex": {"regex": "|".join(map(re.escape, _PUBLISHED))}},
+        "route": {"cluster": DECISION_SERVICE},
+        "typed_per_filter_config": none_of_them(),
+    }
     silence = f"{settings.upstream_read_timeout_seconds}s"
     to_resource = {
         "match": {"prefix": "/"},
         # An answer may go on as long as it keeps coming.
         "route": {"cluster": _RESOURCE, "timeout": "0s", "idle_timeout": silence},
+        "request_headers_to_remove": ["x-forwarded-proto"],
         "response_headers_to_remove": sorted(name.decode() for name in OURS),
     }
-    host = {"name": "everywhere", "domains": ["*"], "routes": [*published, to_resource]}
+    host = {"name": "everywhere", "domains": ["*"], "routes": [published, to_resource]}
     return {
         "stat_prefix": "gateway",
         "codec_type": "HTTP1",

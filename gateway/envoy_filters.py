@@ -1,6 +1,7 @@
 """What Envoy checks of a call by the policy: the HTTP filters of the exported configuration, in their order.
 
-1. `lua` tells what Envoy cannot show to the others: which fields came twice, or with bytes that are no text.
+1. `lua` drops every field that the gateway would not send on, and tells what Envoy cannot show to the others:
+   which fields came twice, or with bytes that are no text.
 2. `ext_authz` asks the decision service, and gives its refusals to the caller. It comes first of those that
    refuse, so that callers get the same answers as at the gateway, and each of them has a record.
 3. `jwt_authn` and `rbac` have the last word: whatever the service was made to say, no call goes on without
@@ -13,7 +14,7 @@ from typing import Any, Final
 from gateway.ext_authz import PREFIX, REPEATED, UNPRINTABLE
 from gateway.path_template import SEGMENT, PathTemplate, is_parameter
 from gateway.policy import Operation, Policy
-from gateway.request_headers import FORWARDED, ONCE
+from gateway.request_headers import FORWARDED
 from gateway.settings import Settings
 
 DECISION_SERVICE: Final = "decision_service"
@@ -39,30 +40,36 @@ _TO_CALLER: Final = (
     "www-authenticate",
 )
 _LUA: Final = """\
-local once = {ONCE}
+-- What goes on to the resource; what the decision service looks at as well; what Envoy finds routes by.
 local forwarded = {FORWARDED}
+local looked_at = {"content-encoding", "traceparent", "x-forwarded-proto"}
 -- Envoy has made one field of these, and sets only a comma between.
-local joined = {["authorization"] = "authorization", ["content-type"] = "content-type",
-  ["user-agent"] = "user-agent", [":authority"] = "host"}
+local joined = {[":authority"] = "host", ["authorization"] = "authorization",
+  ["content-type"] = "content-type", ["user-agent"] = "user-agent"}
+local kept = {}
+for _, names in ipairs({forwarded, looked_at}) do
+  for _, name in ipairs(names) do kept[name] = true end
+end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
-  local repeated, unprintable = {}, {}
-  for _, name in ipairs(once) do
-    if headers:getNumValues(name) > 1 then table.insert(repeated, name) end
+  local dropped, repeated, unprintable = {}, {}, {}
+  for name in pairs(headers) do
+    if name:sub(1, 1) ~= ":" and not kept[name] then table.insert(dropped, name) end
   end
+  for _, name in ipairs(dropped) do headers:remove(name) end
+  if headers:getNumValues("idempotency-key") > 1 then table.insert(repeated, "idempotency-key") end
   for field, name in pairs(joined) do
-    local value = headers:get(field)
-    if value and (value .. "."):find(",%S") then table.insert(repeated, name) end
+    if ((headers:get(field) or "") .. "."):find(",%S") then table.insert(repeated, name) end
   end
   for _, name in ipairs(forwarded) do
     for number = 0, headers:getNumValues(name) - 1 do
       if headers:getAtIndex(name, number):find("[^\\t\\32-\\126]") then table.insert(unprintable, name) end
     end
   end
-  if (headers:get(":path") or ""):find("[^\\33-\\126]") then table.insert(unprintable, ":path") end
-  headers:replace("REPEATED", table.concat(repeated, " "))
-  headers:replace("UNPRINTABLE", table.concat(unprintable, " "))
+  if headers:get(":path"):find("[^\\33-\\126]") then table.insert(unprintable, ":path") end
+  if #repeated > 0 then headers:add("REPEATED", table.concat(repeated, " ")) end
+  if #unprintable > 0 then headers:add("UNPRINTABLE", table.concat(unprintable, " ")) end
   -- The scheme's name has no case (RFC 9110 §11.1), but for jwt_authn it has.
   local token = (headers:get("authorization") or ""):match("^[Bb][Ee][Aa][Rr][Ee][Rr] +(.*)$")
   if token then headers:replace("authorization", "Bearer " .. token) end
@@ -99,10 +106,8 @@ def _filter(name: str, kind: str, configuration: dict[str, Any]) -> dict[str, An
 
 
 def _lua() -> str:
-    def listed(names: tuple[str, ...]) -> str:
-        return "{" + ", ".join(f'"{name}"' for name in names) + "}"
-
-    source = _LUA.replace("{ONCE}", listed(ONCE)).replace("{FORWARDED}", listed(FORWARDED))
+    names = "{" + ", ".join(f'"{name}"' for name in FORWARDED) + "}"
+    source = _LUA.replace("{FORWARDED}", names)
     return source.replace("REPEATED", REPEATED).replace("UNPRINTABLE", UNPRINTABLE)
 
 

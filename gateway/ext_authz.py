@@ -4,14 +4,13 @@
 who asks is believed nothing. A refusal is the caller's answer as it is. To call the resource is Envoy's part.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.request_headers import FORWARDED
 from gateway.upstream import Answer, Upstream
 
 PREFIX: Final = b"/ext-authz"
@@ -22,8 +21,6 @@ UNPRINTABLE: Final = "x-unprintable-fields"
 """In these Envoy names the fields of which it cannot show what came: it joins what is repeated, and mends
 bytes that are not UTF-8. The path is `:path`."""
 
-_TO_REMOVE: Final = b"x-envoy-auth-headers-to-remove"
-_KEPT: Final = frozenset({"host", *FORWARDED})
 _UNREADABLE: Final = b"\xff"
 
 
@@ -47,11 +44,11 @@ class NothingBehind(Upstream):
         method: str,  # noqa: ARG002 - as the resource's
         path: str,  # noqa: ARG002
         query: str = "",  # noqa: ARG002
-        headers: list[tuple[str, str]] | None = None,
+        headers: Sequence[tuple[str, str]] = (),
         body: AsyncIterator[bytes] | None = None,  # noqa: ARG002
     ) -> AsyncIterator[Answer]:
         """Give an empty answer that carries the trace on."""
-        trace = [(name.encode(), value.encode()) for name, value in headers or () if name == "traceparent"]
+        trace = [(name.encode(), value.encode()) for name, value in headers if name == "traceparent"]
         yield Answer(200, (*trace, (b"content-length", b"0")), _nothing())
 
 
@@ -68,15 +65,7 @@ class ExtAuthz:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one question."""
-
-        async def send_on(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 200:
-                # Only what the gateway would send on goes on: no cookie, nobody's claim to be somebody.
-                names = {name.decode("latin-1") for name, _ in scope["headers"]} - _KEPT
-                message["headers"] = [*message["headers"], (_TO_REMOVE, ",".join(sorted(names)).encode())]
-            await send(message)
-
-        await self._door(_as_it_came(scope), receive, send_on)
+        await self._door(_as_it_came(scope), receive, send)
 
 
 def _as_it_came(scope: Scope) -> Scope:
@@ -86,7 +75,7 @@ def _as_it_came(scope: Scope) -> Scope:
     for name in _named(scope, REPEATED):
         headers.append((name, _UNREADABLE))
     unprintable = _named(scope, UNPRINTABLE)
-    headers = [(name, _UNREADABLE if name in unprintable else value) for name, value in headers]
+    headers = [(name, value + _UNREADABLE if name in unprintable else value) for name, value in headers]
     if b":path" in unprintable:
         path = b"/" + _UNREADABLE
     return {**scope, "raw_path": path, "path": path.decode("latin-1"), "headers": headers}

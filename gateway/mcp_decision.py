@@ -52,8 +52,13 @@ def called_tool(policy: Policy, params: Mapping[str, Any]) -> tuple[str, Mapping
         # What nobody has judged does not go on: no input responses, no state, no task.
         return Deny(400, "invalid-params", "The call has more than a name and arguments.", _NEXT_STEP)
     if name not in policy.tools:
-        return Deny(400, "unknown-tool", "The policy has no such tool.", _NEXT_STEP)
+        return deny_unknown_tool()
     return name, arguments or {}
+
+
+def deny_unknown_tool() -> Deny:
+    """Refuse the call of a tool that the policy does not name."""
+    return Deny(400, "unknown-tool", "The policy has no such tool.", _NEXT_STEP)
 
 
 def deny_quarantined(operation: str, tool: str) -> Deny:
@@ -72,6 +77,16 @@ def arguments_of_call(
     """
     try:
         definition.check(arguments)
+    except UnusableArgument as error:
+        return error
+    return operation_arguments(operation, arguments)
+
+
+def operation_arguments(
+    operation: Operation, arguments: Mapping[str, Any]
+) -> dict[str, Value] | UnusableArgument:
+    """Return what the policy's conditions look at, of a tool's arguments."""
+    try:
         if operation.path is not None:
             path_of(operation.path, arguments)
         return tool_arguments(operation.arguments, arguments)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from delegation.bearer import BearerError
@@ -36,6 +35,7 @@ from gateway.policy import Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.recorded_decision import recorded
 from gateway.request_body import BodyTooLong, BodyTooSlow, CallerGone
+from gateway.request_headers import RequestHeaders, headers_of
 from gateway.response_headers import decision_headers
 from gateway.settings import Settings
 from gateway.tool_registry import ToolRegistry
@@ -47,7 +47,7 @@ class _Exchange:
     """One HTTP request, and what has become known of it: the policy and the message are None until then."""
 
     scope: Scope
-    headers: Headers
+    headers: RequestHeaders
     receive: Receive
     policy: Policy | None = None
     token: AccessToken | None = None
@@ -93,7 +93,7 @@ class McpDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        exchange = _Exchange(scope, Headers(scope=scope), receive)
+        exchange = _Exchange(scope, headers_of(scope), receive)
         try:
             decided = await self._judged(exchange)
         except CallerGone:

@@ -1,6 +1,5 @@
 """An MCP message as it comes in: read once nothing about its HTTP request speaks against that."""
 
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
 from delegation.trace import incoming_trace_id, start_trace
@@ -9,7 +8,7 @@ from gateway.mcp_headers import is_modern, objection
 from gateway.mcp_message import NEXT_STEP, Message, Refused, parse
 from gateway.mcp_revision import is_let_through
 from gateway.request_body import BodyTooLong, held_body
-from gateway.request_headers import ambiguity, declared_length, has_body
+from gateway.request_headers import RequestHeaders, ambiguity, declared_length, has_body, headers_of
 
 
 async def received_message(
@@ -23,7 +22,7 @@ async def received_message(
         Refused: the request or its message is not one of MCP's.
         BodyTooLong, BodyTooSlow, CallerGone: as for `held_body`.
     """
-    headers = Headers(scope=scope)
+    headers = headers_of(scope)
     deny = _not_taken(scope, headers)
     if deny is not None:
         raise Refused(deny)
@@ -39,7 +38,7 @@ async def received_message(
     return message, receive
 
 
-def _not_taken(scope: Scope, headers: Headers) -> Deny | None:
+def _not_taken(scope: Scope, headers: RequestHeaders) -> Deny | None:
     if scope["method"] != "POST":
         reason = "MCP is spoken by POST here; there are no sessions and no streams apart."
         return Deny(405, "method-not-allowed", reason, NEXT_STEP, allow=("POST",))
@@ -49,7 +48,7 @@ def _not_taken(scope: Scope, headers: Headers) -> Deny | None:
     return objection(headers)
 
 
-def check_method(headers: Headers, message: Message) -> None:
+def check_method(headers: RequestHeaders, message: Message) -> None:
     """Raise `Refused` for a method that is not let through, with the status of the message's revision."""
     modern, notification = is_modern(headers, message), message.id is None
     if is_let_through(message.method, modern=modern, notification=notification):

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     upstream_read_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
     max_body_bytes: Annotated[int, Field(ge=0)] = 64 * 1024
     held_body_seconds: Annotated[float, Field(gt=0)] = 10.0
+    verified_tokens: Annotated[int, Field(ge=0)] = 10_000
     mcp_allowed_origins: Annotated[str, StringConstraints(pattern=r"^(https?://[^/?#@\s]+ ?)*$")] = ""
     tools_refresh_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
     max_limited_keys: Annotated[int, Field(ge=1)] = 100_000

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import yaml
 
@@ -13,7 +14,7 @@ from tests.issuer import ACCOUNT_API
 
 
 @contextmanager
-def _start(place: Place) -> Iterator[Running]:
+def _start(place: Place, app: str = "gateway.app:create_app") -> Iterator[Running]:
     policy = place.folder / "policy.yaml"
     document = {"audience": ACCOUNT_API, "name": "Account API", "operations": place.operations}
     policy.write_text(yaml.safe_dump(document, sort_keys=False))
@@ -28,8 +29,12 @@ def _start(place: Place) -> Iterator[Running]:
         "MAX_BODY_BYTES": str(8 * 1024 * 1024),
     }
     [port] = free_ports(1)
-    with running_service("gateway", place.folder, port, place.cores, settings, place.workers) as pid:
+    with running_service(
+        "gateway", place.folder, port, place.cores, settings, workers=place.workers, app=app
+    ) as pid:
         yield Running(port, pid)
 
 
 OURS = Gateway("this gateway, everything on", _start, hears_of_ended_tokens=True, has_conditions=True)
+_NOTHING_KEPT = "benchmarks.contenders.our_gateway_without_records:create_app"
+WITHOUT_RECORDS = Gateway("this gateway, its records not kept", partial(_start, app=_NOTHING_KEPT))

@@ -111,14 +111,18 @@ def client_keys(*names: str) -> tuple[dict[str, str], dict[str, str]]:
     return private, public
 
 
-def judge(folder: Path, environment: Mapping[str, str] | None = None) -> int:
+def judge(folder: Path, environment: Mapping[str, str] | None = None, report: Path | None = None) -> int:
     """Run the suite on the folder's target file, and leave its report there; return the exit status.
+
+    `report` is another folder for the report.
 
     Arguments of the start script are the suite's: `--only RS-5`, for instance.
     """
     suite: list[str | Path] = [sys.executable, "-m", "tests.e2e", "--target", folder / "target.toml"]
     arguments = sys.argv[1:]
-    report_options: list[str | Path] = [] if "--only" in arguments else ["--report", folder / "report"]
+    report_options: list[str | Path] = (
+        [] if "--only" in arguments else ["--report", report or folder / "report"]
+    )
     return subprocess.run(
         [*suite, *report_options, *arguments],
         cwd=HERE.parent.parent,

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,22 +16,23 @@ from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tests.gateway.conftest import bearer
+from gateway.tool_definition import ToolDefinition
 from tests.gateway.recording import Arrived, Handler, answer
+from tests.issuer import ACCOUNT_API, AGENT
 
 MODERN = "2026-07-28"
 OLDER = "2025-11-25"
 _UNGUARDED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 
 
-def tools_server() -> MCPServer:
-    """A server with a tool that reads, one that pays, one that takes its time, and one no policy knows."""
+def tools_server(let_end: threading.Event | None = None) -> MCPServer:
+    """A server whose tools read, pay, wait for an event, and do what no policy knows."""
     server = MCPServer("tests")
 
     @server.tool(annotations=ToolAnnotations(read_only_hint=True))
-    def read_thing(thing_id: str, *, verbose: bool = False) -> dict[str, str]:
+    def read_thing(thing_id: str, size: int = 1) -> dict[str, str]:
         """Read one thing."""
-        return {"thing": thing_id, "verbose": str(verbose)}
+        return {"thing": thing_id, "size": str(size)}
 
     @server.tool()
     def pay(amount: dict[str, Any], idempotency_key: str) -> dict[str, str]:
@@ -41,7 +43,7 @@ def tools_server() -> MCPServer:
     async def wait(context: Context) -> str:
         """Tell at once that it has begun, and end when it is let."""
         await context.report_progress(1, 2)
-        await asyncio.to_thread(LET_END.wait, 10)
+        await asyncio.to_thread((let_end or threading.Event()).wait, 10)
         return "waited"
 
     @server.tool()
@@ -50,19 +52,6 @@ def tools_server() -> MCPServer:
         raise AssertionError("it was called")
 
     return server
-
-
-class _Gate:
-    """Something that one thread waits for and another lets happen."""
-
-    def __init__(self) -> None:
-        import threading
-
-        self._event = threading.Event()
-        self.wait, self.set, self.clear = self._event.wait, self._event.set, self._event.clear
-
-
-LET_END = _Gate()
 
 
 @dataclass
@@ -118,7 +107,7 @@ class McpResource:
 @asynccontextmanager
 async def sdk_client(gateway: str, token: str, mode: str, **headers: str) -> AsyncIterator[Client]:
     """Connect the SDK's own client to the gateway's MCP endpoint; `mode` as the SDK has it."""
-    async with httpx2.AsyncClient(headers=bearer(token) | headers) as http:
+    async with httpx2.AsyncClient(headers={"authorization": f"Bearer {token}"} | headers) as http:
         transport = streamable_http_client(f"{gateway}/mcp", http_client=http)
         async with Client(transport, mode=mode, cache=None) as client:
             yield client
@@ -148,4 +137,55 @@ def headers_of(body: dict[str, Any], *, version: str = MODERN) -> dict[str, str]
     return found
 
 
-Post = Callable[..., httpx2.Response]
+def definitions(server: MCPServer) -> dict[str, ToolDefinition]:
+    """What a server lists, by the tools' names."""
+    listed = asyncio.run(server.list_tools())
+    found = [
+        ToolDefinition.of(one.model_dump(mode="json", by_alias=True, exclude_none=True)) for one in listed
+    ]
+    return {one.name: one for one in found}
+
+
+def mcp_policy(pins: Mapping[str, ToolDefinition]) -> str:
+    """A policy for the tools of `tools_server`; those in `pins` are accepted."""
+    policy = POLICY
+    for tool, definition in pins.items():
+        policy = policy.replace(f"tool: {tool}\n", f"tool: {tool}\n    tool_sha256: {definition.sha256}\n")
+    return policy
+
+
+POLICY = f"""\
+audience: {ACCOUNT_API}
+name: Things
+operations:
+  thing.read:
+    method: GET
+    path: /things/{{thing_id}}
+    tool: read_thing
+    scope: thing:read
+    actors: [{AGENT}]
+    arguments:
+      thing_id: {{in: path}}
+      size: {{in: query, type: int, default: '1'}}
+    conditions:
+      - require: args.thing_id != 'secret' && args.size <= 3
+        otherwise: Not the secret one, and no large ones.
+  thing.pay:
+    method: POST
+    path: /payments
+    tool: pay
+    scope: thing:pay thing:read
+    actors: [{AGENT}]
+    rate: {{customer: 3/hour}}
+    arguments:
+      amount_minor: {{in: body, name: /amount/amount_minor, type: int}}
+    conditions:
+      - require: args.amount_minor <= 100
+        otherwise: At most 1.00 at a time.
+  thing.wait:
+    tool: wait
+    writes: 'false'
+    scope: thing:read
+    actors: [{AGENT}]
+    max_depth: 1
+"""
