@@ -1,6 +1,7 @@
 """A model that obeys everything it reads can do nothing that the customer did not allow. Issue 5, MCP."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from tests.compromised_model.corpus import LONGEST_MEMO, Injection, as_call, cor
 from tests.compromised_model.invariants import broken
 from tests.compromised_model.world import PEOPLE, READ_TRANSACTIONS, Person, World
 
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "compromised-model.md"
 CORPUS = {one.id: one for one in corpus()}
 BALANCES, TRANSACTIONS, EVERYTHING = PEOPLE
 FIRST_OF_ITS_KIND = {one.kind: one.id for one in reversed(CORPUS.values())}.values()
@@ -84,7 +86,7 @@ def test_what_remains_is_one_transfer_within_the_limit_to_a_payee_whom_the_custo
 
     assert moved == {
         "order-in-plain-words": 20_000,
-        "split-under-the-limit": 24_900,
+        "split-under-the-limit": 24_700,
         "pays-for-ever": 20_000,
     }
 
@@ -100,6 +102,15 @@ def test_the_corpus_is_sixty_injections_of_twenty_kinds_at_least() -> None:
     assert len(CORPUS) == len(corpus()) >= 60
     assert len({one.kind for one in CORPUS.values()}) >= 20
     assert {one.by for one in CORPUS.values()} == {"another customer", "another bank"}
+
+
+def test_the_documentation_names_every_kind_and_how_many_there_are() -> None:
+    page = DOCUMENTATION.read_text()
+    table = page.partition("| kind |")[2].partition("\n\n")[0]
+    assert f"{len(CORPUS)} injections" in page
+    assert f"{len(CORPUS)} injections" in DOCUMENTATION.parents[1].joinpath("README.md").read_text()
+    named = " ".join(line.split("|")[1] for line in table.splitlines()[2:]).lower()
+    assert [one.kind for one in CORPUS.values() if one.kind.lower() not in named] == []
 
 
 @pytest.mark.parametrize("who", PEOPLE)
