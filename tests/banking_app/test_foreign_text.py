@@ -11,7 +11,7 @@ from banking_app.money import Money
 from banking_app.rendering import render
 from tests.banking_app.conftest import BankingApp
 from tests.compromised_model.corpus import corpus
-from tests.compromised_model.world import PEOPLE
+from tests.compromised_model.people import PEOPLE
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 EURO = Money(amount_minor=100, currency="EUR")

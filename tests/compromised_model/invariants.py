@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Final
 
-from tests.compromised_model.world import LIMIT_MINOR, PEOPLE, TRANSFER, Seen, canary
+from tests.compromised_model.people import LIMIT_MINOR, PEOPLE, TRANSFER, canary
+from tests.compromised_model.seen import Seen
 from tests.e2e.in_process import AGENT
 
 AUDIENCE: Final = "https://account.api.example.com"

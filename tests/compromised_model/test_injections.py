@@ -7,7 +7,8 @@ import pytest
 
 from tests.compromised_model.corpus import LONGEST_MEMO, Injection, as_call, corpus
 from tests.compromised_model.invariants import broken
-from tests.compromised_model.world import PEOPLE, READ_TRANSACTIONS, Person, World
+from tests.compromised_model.people import PEOPLE, READ_TRANSACTIONS, Person
+from tests.compromised_model.world import World
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "compromised-model.md"
 CORPUS = {one.id: one for one in corpus()}
