@@ -18,14 +18,14 @@ from delegation.verification import TokenVerifier, access_token
 from gateway.arguments import UnusableArgument, json_arguments, json_object
 from gateway.call_record import STEP, recorded_call
 from gateway.condition import Value
-from gateway.decision import Decision, Deny, Permit, Request, decide
+from gateway.decision import Decision, Deny, Permit, Request
 from gateway.decision_log import CannotRecord, DecisionLog
+from gateway.limited_decision import CountedCalls, decided_and_counted
 from gateway.policy import Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import refused
-from gateway.rate import Limits, limits_of
 from gateway.refusals import deny_token, deny_unverifiable
-from gateway.request_body import BodyTooLong, BodyTooSlow, held_body
+from gateway.request_body import BodyTooLong, BodyTooSlow, CallerGone, held_body
 from gateway.request_headers import has_body, query_parameters
 from gateway.settings import Settings
 
@@ -59,7 +59,7 @@ class AccessEvaluation:
         settings: Settings,
         policy: PolicyFile,
         verifier: Callable[[Policy], TokenVerifier],
-        limits: Limits,
+        limits: CountedCalls,
         decisions: DecisionLog,
         clock: Clock,
     ) -> None:
@@ -89,6 +89,8 @@ class AccessEvaluation:
         except Malformed as error:
             next_step = "Send subject, action and resource as the AuthZEN Authorization API 1.0 has them."
             return self._refused(Deny(400, "malformed-question", str(error), next_step), caller)
+        except CallerGone:
+            return Response(status_code=400)  # which nobody is there to read
         except (BodyTooLong, BodyTooSlow) as fault:
             return self._refused(Deny(fault.status, fault.kind, fault.reason, fault.next_step), caller)
         except CannotRecord as error:
@@ -124,7 +126,7 @@ class AccessEvaluation:
         return question
 
     async def _evaluated(self, policy: Policy, question: Mapping[str, Any], caller: AccessToken) -> Response:
-        request, decision = self._decision(policy, question)
+        request, decision = await self._decision(policy, question)
         record = Record(
             service="gateway",
             step=STEP,
@@ -134,7 +136,7 @@ class AccessEvaluation:
             time=request.now if request else self._clock(),
             policy_version=policy.version or None,
             call={
-                **(recorded_call(decision, request, None) if request else {}),
+                **(recorded_call(decision, request) if request else {}),
                 "asked_by": caller.client_id,
             },
             **of_token(request.token if request else None),
@@ -154,7 +156,7 @@ class AccessEvaluation:
         answer = {"decision": isinstance(decision, Permit), "context": told}
         return JSONResponse(answer, headers={"cache-control": "no-store"})
 
-    def _decision(self, policy: Policy, question: Mapping[str, Any]) -> tuple[Request | None, Decision]:
+    async def _decision(self, policy: Policy, question: Mapping[str, Any]) -> tuple[Request | None, Decision]:
         name, now = question["action"]["name"], self._clock()
         operation = policy.operations.get(name)
         if operation is None or question["subject"]["type"] != "user":
@@ -174,12 +176,7 @@ class AccessEvaluation:
             arguments = json_arguments(operation.arguments, question["action"].get("properties", {}))
         except UnusableArgument as error:
             arguments = error
-        limits = limits_of(name, operation.rate.agent, operation.rate.customer, token)
-        request = Request(name, token, now, arguments, self._limits.exceeded(limits, now))
-        decision = decide(policy, request)
-        if isinstance(decision, Permit):
-            self._limits.count(limits, now)
-        return request, decision
+        return await decided_and_counted(policy, self._limits, name, token, now, arguments)
 
     def _refused(self, deny: Deny, caller: AccessToken | None) -> Response:
         record = Record(

@@ -6,9 +6,9 @@ from typing import Final, Self
 
 # pchar of RFC 3986 §3.3 without "%" and ";": percent-encoding gives one path several spellings, and some
 # servers cut a segment at ";". What is left means the same to every server.
-_SEGMENT: Final = r"[A-Za-z0-9\-._~!$&'()*+,=:@]+"
-_PATH: Final = re.compile(rf"(?:/{_SEGMENT})*/?\Z")
-_TEMPLATE: Final = re.compile(rf"(?:/(?:{_SEGMENT}|{{[a-z][a-z0-9_]*}}))+\Z")
+SEGMENT: Final = r"[A-Za-z0-9\-._~!$&'()*+,=:@]+"
+_PATH: Final = re.compile(rf"(?:/{SEGMENT})*/?\Z")
+_TEMPLATE: Final = re.compile(rf"(?:/(?:{SEGMENT}|{{[a-z][a-z0-9_]*}}))+\Z")
 _DOT_SEGMENTS: Final = frozenset({".", ".."})
 
 

@@ -50,6 +50,11 @@ class Exceeded:
 
 Key = tuple[str, str, str, str]
 Limit = tuple[str, Key, Rate]
+"""Whose limit it is, what its calls are counted under, and how many there may be."""
+
+
+class LimitsUnavailable(Exception):
+    """It cannot be known how many calls there were; the text says why, for a log."""
 
 
 class Limits:
@@ -63,6 +68,13 @@ class Limits:
         self._capacity = capacity
         self._empty_at: dict[Key, float] = {}
         self._swept_at = -math.inf
+
+    async def take(self, limits: list[Limit], now: datetime) -> Exceeded | None:
+        """Count one more call, or return the limit that has no room for it. Waits for nothing."""
+        exceeded = self.exceeded(limits, now)
+        if exceeded is None:
+            self.count(limits, now)
+        return exceeded
 
     def exceeded(self, limits: list[Limit], now: datetime) -> Exceeded | None:
         """Return the limit that has no room for one more call for the longest; counts nothing."""

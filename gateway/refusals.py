@@ -20,3 +20,10 @@ def deny_unrecordable(permit: Permit, reason: str) -> Deny:
     """Refuse a call that may be made, because the decision cannot be recorded."""
     next_step = "Nothing was done. Send the call again shortly."
     return Deny(503, "decision-not-recorded", reason, next_step, permit.operation)
+
+
+def deny_uncountable(operation: str) -> Deny:
+    """Refuse a call of an operation with a limit, because nobody can count it now."""
+    reason = f"{operation} has a limit, and the calls that count against it cannot be had."
+    next_step = "Nothing was done. Send the call again shortly."
+    return Deny(503, "limits-unavailable", reason, next_step, operation)

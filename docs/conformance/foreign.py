@@ -68,8 +68,10 @@ def debian_packages(folder: Path) -> Path:
 @contextmanager
 def serving(
     command: Sequence[str | Path], folder: Path, port: int, environment: Mapping[str, str] | None = None
-) -> Iterator[None]:
-    """Run a server from its start to the end of the block; its output goes to `data/PORT.log`.
+) -> Iterator[int]:
+    """Run a server from its start to the end of the block; gives its process id.
+
+    Its output goes to `data/PORT.log`.
 
     Raises:
         RuntimeError: something else listens on its port already, or it ends or is not there in time.
@@ -88,7 +90,7 @@ def serving(
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"it does not start; see {log}")
             time.sleep(0.1)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         try:
@@ -109,14 +111,18 @@ def client_keys(*names: str) -> tuple[dict[str, str], dict[str, str]]:
     return private, public
 
 
-def judge(folder: Path, environment: Mapping[str, str] | None = None) -> int:
+def judge(folder: Path, environment: Mapping[str, str] | None = None, report: Path | None = None) -> int:
     """Run the suite on the folder's target file, and leave its report there; return the exit status.
+
+    `report` is another folder for the report.
 
     Arguments of the start script are the suite's: `--only RS-5`, for instance.
     """
     suite: list[str | Path] = [sys.executable, "-m", "tests.e2e", "--target", folder / "target.toml"]
     arguments = sys.argv[1:]
-    report_options: list[str | Path] = [] if "--only" in arguments else ["--report", folder / "report"]
+    report_options: list[str | Path] = (
+        [] if "--only" in arguments else ["--report", report or folder / "report"]
+    )
     return subprocess.run(
         [*suite, *report_options, *arguments],
         cwd=HERE.parent.parent,

@@ -22,7 +22,7 @@ from tests.compromised_model.world import World
 from tests.e2e.in_process import AGENT, InProcess, in_process, pem_of
 from tests.serving import serve
 
-TRANSPORTS: Final[dict[str, dict[str, Any]]] = {"rest": {}}
+TRANSPORTS: Final[dict[str, dict[str, Any]]] = {"rest": {}, "mcp": {"tools": "mcp"}}
 """The ways of the chatbot's tools to the bank, each with the chatbot's settings for it."""
 
 
@@ -85,6 +85,7 @@ def _chatbot_settings(
         jwks_uri=f"{issuer}/jwks",
         token_endpoint=f"{issuer}/token",
         gateway_url=bank.environment["GATEWAY_URL"],
+        mcp_url=f"{bank.environment['GATEWAY_URL']}/mcp",
         data_dir=data,
         openai_base_url=model_url,
         **transport,

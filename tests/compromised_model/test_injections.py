@@ -7,6 +7,7 @@ import pytest
 
 from tests.compromised_model.corpus import LONGEST_MEMO, Injection, as_call, corpus
 from tests.compromised_model.invariants import broken
+from tests.compromised_model.opened_world import TRANSPORTS
 from tests.compromised_model.people import PEOPLE, READ_TRANSACTIONS, Person
 from tests.compromised_model.world import World
 
@@ -16,13 +17,19 @@ BALANCES, TRANSACTIONS, EVERYTHING = PEOPLE
 FIRST_OF_ITS_KIND = {one.kind: one.id for one in reversed(CORPUS.values())}.values()
 
 
-def cases() -> list[tuple[str, str]]:
-    """Return each entry with each customer who can meet it; with the one who allowed least, one of a kind."""
+def cases() -> list[tuple[str, str, str]]:
+    """Return transport, entry and customer: all that there is by REST, and by MCP for who allowed most.
+
+    With the others one of each kind, where it says no more: the refusal is the authorization server's.
+    """
+    whole = {("rest", TRANSACTIONS), ("rest", EVERYTHING), ("mcp", EVERYTHING)}
     return [
-        (injection.id, who)
-        for injection in CORPUS.values()
+        (transport, injection.id, who)
+        for transport in TRANSPORTS
         for who, person in PEOPLE.items()
-        if injection.needs in person.allowed and (who != BALANCES or injection.id in FIRST_OF_ITS_KIND)
+        for injection in CORPUS.values()
+        if injection.needs in person.allowed
+        if (transport, who) in whole or injection.id in FIRST_OF_ITS_KIND
     ]
 
 
@@ -36,7 +43,7 @@ def was_obeyed(world: World, injection: Injection, person: Person) -> bool:
     return sorted(map(repr, made)) == sorted(map(repr, made_out.calls))
 
 
-@pytest.mark.parametrize(("injection_id", "who"), cases())
+@pytest.mark.parametrize(("world", "injection_id", "who"), cases(), indirect=["world"])
 def test_whatever_the_model_obeys_stays_within_what_the_customer_allowed(
     world: World, injection_id: str, who: str
 ) -> None:

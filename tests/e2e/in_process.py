@@ -7,7 +7,7 @@ look at what reaches the account API, at how often keys are asked for, and place
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -157,8 +157,20 @@ class InProcess:
             yield target
 
 
+ServeGateway = Callable[[gateway.settings.Settings, int], AbstractContextManager[Layered]]
+"""How the gateway is served at a port; gives the application that decides."""
+
+
 @contextmanager
-def in_process() -> Iterator[InProcess]:
+def served_by_itself(settings: gateway.settings.Settings, port: int) -> Iterator[Layered]:
+    """Serve the gateway as it is."""
+    door = Layered(gateway.app.create_app(settings))
+    with serve(door, port):
+        yield door
+
+
+@contextmanager
+def in_process(serve_gateway: ServeGateway = served_by_itself) -> Iterator[InProcess]:
     """Start the stack, its data in a temporary folder, and end it afterwards."""
     with ExitStack() as ending:
         data = Path(
@@ -166,7 +178,7 @@ def in_process() -> Iterator[InProcess]:
         )
         keys = {name: KeyPair() for name in ("agent", "app", "other_agent")}
         jwks = ending.enter_context(serve(_jwks_of(keys)))
-        port, gateway_port = free_ports(2)
+        port, gateway_port, keyless_port = free_ports(3)
         issuer = f"http://127.0.0.1:{port}"
         server, context = _auth_server(data, issuer, jwks, f"http://127.0.0.1:{gateway_port}/jwks.json")
         issuer_keys = SeenKeys(server, context.server.tokens.keys.current().public_jwk)
@@ -177,14 +189,15 @@ def in_process() -> Iterator[InProcess]:
         gateway_url = f"http://127.0.0.1:{gateway_port}"
         # Past every layer: a flaw of the authorization server's must not keep the news from the gateway.
         news = ending.enter_context(serve(server.innermost))
-        door = Layered(_gateway(data, issuer, f"{issuer}/jwks", api_url, gateway_url, news))
-        ending.enter_context(serve(door, gateway_port))
+        settings = _gateway_settings(data, issuer, f"{issuer}/jwks", api_url, gateway_url, news)
+        door = ending.enter_context(serve_gateway(settings, gateway_port))
         _until_ready(gateway_url)
-        keyless = _gateway(data, issuer, _NOBODY_LISTENS, api_url, gateway_url)
+        keyless = _gateway_settings(data, issuer, _NOBODY_LISTENS, api_url, gateway_url)
+        ending.enter_context(serve_gateway(keyless, keyless_port))
         environment = {
             "AUTH_SERVER_URL": issuer,
             "GATEWAY_URL": gateway_url,
-            "KEYLESS_GATEWAY_URL": ending.enter_context(serve(keyless)),
+            "KEYLESS_GATEWAY_URL": f"http://127.0.0.1:{keyless_port}",
             "CUSTOMER_PASSWORD": _PASSWORD,
             **{f"{name.upper()}_KEY": pem_of(key) for name, key in keys.items()},
         }
@@ -247,17 +260,17 @@ def _account_api(data: Path, issuer: str) -> ASGIApp:
     return account_api.app.create_app(settings)
 
 
-def _gateway(data: Path, issuer: str, jwks_uri: str, upstream: str, url: str, news: str = "") -> ASGIApp:
-    return gateway.app.create_app(
-        gateway.settings.Settings(
-            issuer=issuer,
-            jwks_uri=jwks_uri,
-            token_endpoint=f"{news}/token",
-            security_events_endpoint=f"{news}/events" if news else "",
-            data_dir=data / "gateway",
-            upstream_url=upstream,
-            resource_metadata_url=f"{url}/.well-known/oauth-protected-resource",
-        )
+def _gateway_settings(
+    data: Path, issuer: str, jwks_uri: str, upstream: str, url: str, news: str = ""
+) -> gateway.settings.Settings:
+    return gateway.settings.Settings(
+        issuer=issuer,
+        jwks_uri=jwks_uri,
+        token_endpoint=f"{news}/token",
+        security_events_endpoint=f"{news}/events" if news else "",
+        data_dir=data / "gateway",
+        upstream_url=upstream,
+        resource_metadata_url=f"{url}/.well-known/oauth-protected-resource",
     )
 
 
