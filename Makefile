@@ -9,7 +9,8 @@ VENV_PYTHON := .venv/bin/python
 SERVICES := account_api auth_server banking_app chatbot gateway
 CODE := delegation $(SERVICES) deploy benchmarks tests
 
-.PHONY: help demo test e2e conformance twins differential check format lock reset python venv-services venv-dev chromium
+.PHONY: help demo test e2e bench conformance twins differential check format lock reset python venv-services \
+	venv-dev chromium bench-programs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +24,9 @@ test: venv-dev ## Run every test that needs no running stack, the conformance su
 
 e2e: venv-dev chromium ## Run the end-to-end tests on a stack (STACK=compose, local, or own: no Docker)
 	STACK=$(or $(STACK),running) $(VENV_PYTHON) -m pytest tests/stack
+
+bench: venv-dev bench-programs ## Measure against Envoy and others (ROUNDS=3, ONLY=gateways, QUICK=1)
+	@$(VENV_PYTHON) -m benchmarks $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 conformance: venv-dev ## Judge a deployment by the rules of safe delegation (TARGET=file.toml; else the running stack)
 	@$(if $(TARGET),$(VENV_PYTHON) -m tests.e2e --target "$(TARGET)",STACK=$(or $(STACK),running) $(VENV_PYTHON) \
@@ -69,3 +73,8 @@ venv-dev: python
 chromium:
 	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing Chromium"; apt-get update -qq && apt-get install -y -qq chromium >/dev/null; fi
+
+# Envoy comes from PyPI, oidc-provider from npm; where this is not root on Debian, the benchmarks say what is missing.
+bench-programs:
+	@{ command -v wrk && [ -x /usr/sbin/nginx ]; } >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing wrk and nginx"; apt-get update -qq && apt-get install -y -qq wrk nginx-light >/dev/null; fi

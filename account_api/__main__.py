@@ -1,6 +1,7 @@
-"""The account API's command line: `python -m account_api audit`."""
+"""The account API's command line: `python -m account_api audit`, and `tools`."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ from sqlalchemy import Engine
 
 from account_api.app import DATABASE_FILE
 from account_api.books import books
+from account_api.mcp_tools import definitions
 from account_api.settings import Settings
 from delegation.audit_command import Audited, run_audit
 from delegation.audit_parser import add_audit_parser
@@ -21,8 +23,13 @@ from delegation.signing_key import SigningKey
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m account_api", description=__doc__)
-    add_audit_parser(parser.add_subparsers(dest="command", required=True))
+    commands = parser.add_subparsers(dest="command", required=True)
+    add_audit_parser(commands)
+    commands.add_parser("tools", help="print the definitions of the MCP tools, for whoever pins them")
     parsed = parser.parse_args(arguments)
+    if parsed.command == "tools":
+        sys.stdout.write(json.dumps({"tools": definitions()}, indent=2, sort_keys=True) + "\n")
+        return 0
     try:
         settings = Settings()
     except ValidationError as error:

@@ -6,6 +6,7 @@ from typing import Final
 
 import httpx2
 from fastapi import FastAPI
+from mcp.server.transport_security import TransportSecuritySettings
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -18,6 +19,8 @@ from account_api.bank import Bank, bank_of
 from account_api.books import books, keeping
 from account_api.call import Recorder
 from account_api.database import Database, DatabaseUnavailable
+from account_api.mcp_endpoint import McpEndpoint
+from account_api.mcp_server import mcp_sessions
 from account_api.metadata import WELL_KNOWN, resource_metadata
 from account_api.openapi import AccountApi
 from account_api.recorded_route import refused
@@ -52,10 +55,11 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     database = _database(settings, clock)
     key = SigningKey.load_or_create(settings.data_dir / "signing_key.pem")
     receiver = event_receiver(settings, key, keys, http, clock)
+    sessions = mcp_sessions()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with http, receiving(receiver):
+        async with http, receiving(receiver), sessions.run():
             # A database that is not up yet is no reason not to start: /readyz says what is lacking.
             with suppress(DatabaseUnavailable):
                 await run_in_threadpool(_use, database)
@@ -73,7 +77,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         redirect_slashes=False,
         exception_handlers={HTTPException: _answer_unrouted, Exception: _answer_fault},
     )
-    app.state.bank = Bank(
+    bank = app.state.bank = Bank(
         database=database,
         verifier=TokenVerifier(
             settings.issuer,
@@ -87,6 +91,10 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         clock=clock,
     )
     app.include_router(router)
+    security = TransportSecuritySettings(
+        allowed_hosts=list(settings.mcp_hosts), allowed_origins=list(settings.mcp_origins)
+    )
+    app.router.routes.append(Route("/mcp", McpEndpoint(bank, sessions, security), methods=["POST"]))
     app.router.routes.extend(_public_routes(settings, database, keys, key, receiver))
     app.add_middleware(TraceMiddleware)
     return app

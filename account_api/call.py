@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection
@@ -92,6 +93,10 @@ class Call:
     def sub(self) -> str:
         """Return the customer that the call is made for."""
         return self.token.subject
+
+    def now(self) -> datetime:
+        """Return the time, aware UTC."""
+        return self._recorder.clock()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

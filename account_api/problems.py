@@ -119,6 +119,17 @@ def request_invalid(errors: Sequence[dict[str, str]]) -> Problem:
     )
 
 
+def mcp_message_invalid() -> Problem:
+    """The body at `/mcp` is JSON, and no message of the protocol that a client may send."""
+    return Problem(
+        400,
+        "Send one JSON-RPC 2.0 request or notification: an object with jsonrpc, method and, if an answer is "
+        "wanted, an id that is text or an integer. Batches are not taken.",
+        kind=BASE + "mcp-message-invalid",
+        title="MCP message invalid",
+    )
+
+
 def temporarily_unavailable(what: str) -> Problem:
     """Something that the decision needs cannot be had, so the answer is no, for now."""
     return Problem(

@@ -1,10 +1,10 @@
 """What goes over the wire: requests and answers, as the OpenAPI document shows them."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import Row
 
 from account_api.accounts import HeldAccount
@@ -15,14 +15,16 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def calendar_day(value: object) -> object:
-    """Keep pydantic from taking a number of seconds for a date: the form is YYYY-MM-DD.
+    """Read a day as YYYY-MM-DD, and keep pydantic from taking a number of seconds for one.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not one.
     """
-    if isinstance(value, str) and not _DAY.fullmatch(value):
+    if not isinstance(value, str):
+        return value
+    if not _DAY.fullmatch(value):
         raise ValueError("must be a date as YYYY-MM-DD")
-    return value
+    return date.fromisoformat(value)
 
 
 def _printable(text: str) -> str:
@@ -33,6 +35,17 @@ def _printable(text: str) -> str:
 
 
 PrintableText = Annotated[str, AfterValidator(_printable)]
+Day = Annotated[date | None, BeforeValidator(calendar_day)]
+AccountId = Annotated[str, Field(description="An account's id", examples=["4001-01"])]
+IdempotencyKey = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[!-~]+$",
+        description="A new random value for each order; a repeat with the same value is answered alike.",
+    ),
+]
 
 
 class Account(BaseModel):
@@ -91,6 +104,15 @@ class Transaction(BaseModel):
             amount=Money(amount_minor=row.amount_minor, currency=currency),
             balance_after=Money(amount_minor=int(row.balance_after_minor), currency=currency),
         )
+
+
+class TransactionsQuery(BaseModel):
+    """Which of an account's entries."""
+
+    booked_from: Annotated[Day, Field(alias="from", description="First day (UTC) of booking")] = None
+    booked_to: Annotated[Day, Field(alias="to", description="Last day (UTC) of booking")] = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str | None, Field(max_length=64, description="`next_cursor` of a page")] = None
 
 
 class TransactionPage(BaseModel):

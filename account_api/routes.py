@@ -1,29 +1,26 @@
 """The account API's operations. What each needs of the token stands on its route."""
 
-from datetime import date
+from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Header, Path, Query
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import JSONResponse, Response
-from pydantic import BeforeValidator
 
-from account_api import accounts, tables, transactions, transfers
+from account_api import operations, tables
 from account_api.access import needs
-from account_api.bank import Bank, bank_of
 from account_api.call import Call, call_of
-from account_api.idempotency import OrderKey
 from account_api.openapi import refusals
 from account_api.recorded_route import RecordedRoute
 from account_api.representations import (
-    Account,
+    AccountId,
     AccountList,
     Balance,
+    IdempotencyKey,
     RecordList,
-    Transaction,
     TransactionPage,
+    TransactionsQuery,
     Transfer,
     TransferRequest,
-    calendar_day,
 )
 from delegation.audit_query import AuditQuery
 from delegation.own_records import MOST_OWN_RECORDS, newest_records_of
@@ -32,9 +29,6 @@ from delegation.record_query import answers
 from delegation.record_table import records_of
 
 CallDep = Annotated[Call, Depends(call_of)]
-BankDep = Annotated[Bank, Depends(bank_of)]
-AccountId = Annotated[str, Path(description="An account's id", examples=["4001-01"])]
-Day = Annotated[date | None, BeforeValidator(calendar_day)]
 
 router: Final = APIRouter(route_class=RecordedRoute)
 
@@ -47,8 +41,7 @@ router: Final = APIRouter(route_class=RecordedRoute)
 )
 def list_accounts(call: CallDep) -> AccountList:
     """The customer's accounts with their balances."""
-    with call.transaction() as db:
-        return AccountList(accounts=[Account.of(held) for held in accounts.held_by(db, call.sub)])
+    return operations.list_accounts(call)
 
 
 @router.get(
@@ -57,11 +50,9 @@ def list_accounts(call: CallDep) -> AccountList:
     openapi_extra=needs("account:read_balance"),
     responses=refusals(404, 422),
 )
-def read_balance(account_id: AccountId, call: CallDep, bank: BankDep) -> Balance:
+def read_balance(account_id: AccountId, call: CallDep) -> Balance:
     """One account's balance."""
-    with call.transaction() as db:
-        held = accounts.held_account(db, call.sub, account_id)
-        return Balance(**Account.of(held).model_dump(), as_of=bank.clock())
+    return operations.read_balance(call, account_id)
 
 
 @router.get(
@@ -71,24 +62,10 @@ def read_balance(account_id: AccountId, call: CallDep, bank: BankDep) -> Balance
     responses=refusals(404, 422),
 )
 def read_transactions(
-    account_id: AccountId,
-    call: CallDep,
-    booked_from: Annotated[Day, Query(alias="from", description="First day (UTC) of booking")] = None,
-    booked_to: Annotated[Day, Query(alias="to", description="Last day (UTC) of booking")] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, Query(max_length=64, description="`next_cursor` of a page")] = None,
+    account_id: AccountId, call: CallDep, query: Annotated[TransactionsQuery, Query()]
 ) -> TransactionPage:
     """One account's entries, newest first; a new entry never moves those on later pages."""
-    with call.transaction() as db:
-        held = accounts.held_account(db, call.sub, account_id)
-        page = transactions.page(
-            db, account_id, booked_from=booked_from, booked_to=booked_to, limit=limit, cursor=cursor
-        )
-        return TransactionPage(
-            account_id=account_id,
-            transactions=[Transaction.of(row, held.currency) for row in page.rows],
-            next_cursor=page.next_cursor,
-        )
+    return operations.read_transactions(call, account_id, query)
 
 
 @router.post(
@@ -102,25 +79,12 @@ def read_transactions(
 def transfer(
     order: TransferRequest,
     call: CallDep,
-    bank: BankDep,
-    idempotency_key: Annotated[
-        str,
-        Header(
-            alias="Idempotency-Key",
-            min_length=1,
-            max_length=128,
-            pattern=r"^[!-~]+$",
-            description="A new random value for each order; a repeat with the same value is answered alike.",
-        ),
-    ],
+    idempotency_key: Annotated[IdempotencyKey, Header(alias="Idempotency-Key")],
 ) -> JSONResponse:
     """Send money to a saved payee or to an own account; executed once for each Idempotency-Key."""
-    with call.transaction() as db:
-        key, limit = OrderKey.of(call.token, idempotency_key), call.token.account_transfer
-        done = transfers.execute(db, key, order, limit, bank.clock())
-        call.decided(done.decision, done.reason, done.resource)
-    media_type = "application/json" if done.decision == "permit" else MEDIA_TYPE
-    return JSONResponse(done.outcome.body, done.outcome.status, media_type=media_type)
+    outcome = operations.transfer(call, order, idempotency_key)
+    media_type = "application/json" if outcome.status == HTTPStatus.CREATED else MEDIA_TYPE
+    return JSONResponse(outcome.body, outcome.status, media_type=media_type)
 
 
 @router.get(

@@ -24,6 +24,13 @@ class Settings(BaseSettings):
     audience: str = "https://account.api.example.com"
     resource_metadata_url: MetadataUrl = "http://localhost:8505/.well-known/oauth-protected-resource"
     app_client_ids: Annotated[frozenset[str], NoDecode] = frozenset({"banking-app"})
+    mcp_hosts: Annotated[tuple[str, ...], NoDecode] = (
+        "localhost:*",
+        "127.0.0.1:*",
+        "[::1]:*",
+        "account_api:*",
+    )
+    mcp_origins: Annotated[tuple[str, ...], NoDecode] = ()
     data_dir: Path = Path("./data/account_api")
     database_url: SecretStr = SecretStr("")
     record_days: Annotated[int, Field(ge=1, le=3660)] = 90
@@ -31,7 +38,7 @@ class Settings(BaseSettings):
     checkpoint_records: Annotated[int, Field(ge=1)] = 1000
     checkpoint_seconds: Annotated[int, Field(ge=1)] = 300
 
-    @field_validator("app_client_ids", mode="before")
+    @field_validator("app_client_ids", "mcp_hosts", "mcp_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return value.split() if isinstance(value, str) else value

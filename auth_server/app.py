@@ -44,6 +44,8 @@ from auth_server.csrf import CsrfProtection
 from auth_server.demo_agent import seed_agent
 from auth_server.demo_customers import seed_customers
 from auth_server.demo_staff import seed_staff
+from auth_server.exchange_door import ExchangeDoor
+from auth_server.exchanges import Exchanges
 from auth_server.expiry import remove_expired_regularly
 from auth_server.failures import register_failures
 from auth_server.introspection import IntrospectionEndpoint
@@ -80,6 +82,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         expiry.cancel()
         with suppress(asyncio.CancelledError):
             await expiry
+        await context.exchanges.finish()
         await http.aclose()
         context.engine.dispose()
 
@@ -93,8 +96,11 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     ):
         app.include_router(module.router)
         routes += module.router.routes
+    app.include_router(endpoints.token_router)
+    routes += endpoints.token_router.routes
     app.router.routes.extend(health_routes({"database": _database_check(context.engine)}))
     app.mount("/static", StaticFiles(directory=_HERE / "static"))
+    app.add_middleware(ExchangeDoor, context=context)
     app.add_middleware(TraceMiddleware)
     register_failures(app, context, [*routes, *app.routes])
     return app
@@ -109,10 +115,12 @@ def _context(settings: Settings, clock: Clock, http: httpx2.AsyncClient) -> Cont
         seed_staff(db, settings.demo_password, passwords)
         seed_agent(db, settings, clock())
     keys = SigningKeys(settings.data_dir / "keys", clock)
+    server = _server(settings, engine, keys, clock, http)
     return Context(
         settings=settings,
         engine=engine,
-        server=_server(settings, engine, keys, clock, http),
+        server=server,
+        exchanges=Exchanges(server, engine, clock),
         passwords=passwords,
         csrf=CsrfProtection(settings.data_dir / "csrf.key", secure=settings.is_https),
         templates=Jinja2Templates(directory=_HERE / "templates"),

@@ -17,13 +17,14 @@ from starlette.responses import Response
 
 from auth_server.audit import record, transaction
 from auth_server.clients import Agent, Client, Receiver
-from auth_server.oauth_errors import InvalidAuthorizationDetails, InvalidClient
+from auth_server.oauth_errors import InvalidAuthorizationDetails
 from auth_server.oauth_request import ServerRequest
 from auth_server.private_key_jwt import PrivateKeyJwt
 from auth_server.registered_agents import find_agent, hold_active, known_names
 from auth_server.scopes import SUPPORTED
 from auth_server.settings import Settings
 from auth_server.tokens import TokenIssuer
+from delegation.in_thread import in_thread
 from delegation.record import Decision, of_token
 from delegation.scope import Scope
 from delegation.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
@@ -92,7 +93,7 @@ class AuthorizationServer(AuthlibServer):
         self.settings = settings
         self.clients = clients
         self.tokens = tokens
-        self._client_authentication = client_authentication
+        self.client_authentication = client_authentication
         self._engine = engine
 
     def query_client(self, client_id: str) -> Client | None:
@@ -111,18 +112,16 @@ class AuthorizationServer(AuthlibServer):
             InvalidClient: it did not authenticate, or wrongly, or is an agent that is not active
                 (RFC 6749 §5.2).
         """
-        client = self._client_authentication(self._find_client, request)
-        if client is None:
-            raise InvalidClient("client authentication is missing: send client_assertion (private_key_jwt)")
-        request.client = client
+        client = request.client = self.client_authentication(self.find_client, request)
         if isinstance(client, Agent):
             request.client = client = hold_active(request.db, client)
         return client
 
-    def _find_client(self, client_id: str) -> Client | None:
+    async def find_client(self, client_id: str) -> Client | None:
         """Return the client, read apart from the request's transaction: its keys may have to be fetched."""
-        if client_id in self.clients:
-            return self.clients[client_id]
+        return self.clients.get(client_id) or await in_thread(self._find_agent, client_id)
+
+    def _find_agent(self, client_id: str) -> Agent | None:
         with transaction(self._engine) as db:
             return find_agent(db, client_id)
 
@@ -203,7 +202,8 @@ class AuthorizationServer(AuthlibServer):
             asked = Scope(request.payload.data.get("scope", "").split()) & SUPPORTED
             actor = (request.client.client_id,) if request.client is not None else ()
             fields |= {"aud": tuple(known), "scope": str(asked), "act": actor}
-        record(request.db, step, decision, reason, operation, time=request.now, **fields)
+        fields |= {"time": request.now, "trace_id": request.trace_id}
+        record(request.db, step, decision, reason, operation, **fields)
 
     def _known_names(self, db: Session) -> set[str]:
         return known_names(db).union(*(client.resources for client in self.clients.values()))

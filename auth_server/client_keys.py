@@ -1,5 +1,7 @@
 """The keys that clients authenticate with: at their `jwks_uri`, or uploaded to the registry (RFC 7591 §2)."""
 
+from collections.abc import Mapping
+
 import httpx2
 from jwt import PyJWK
 
@@ -15,6 +17,7 @@ class ClientKeys:
         self._http = http
         self._clock = clock
         self._remote: dict[str, RemoteKeySet] = {}
+        self._uploaded: dict[str, tuple[object, Mapping[str, PyJWK]]] = {}
 
     async def key(self, client: Client, kid: str) -> PyJWK:
         """Return the client's key with this id. Runs on the event loop.
@@ -25,12 +28,20 @@ class ClientKeys:
         """
         if client.jwks_uri is not None:
             return await self._at(client.jwks_uri).key(kid)
-        keys = usable_keys({"keys": list(client.jwks)})
+        keys = self._uploaded_by(client)
         if not keys:
             raise KeysUnavailable("the client has no keys")
         if kid not in keys:
             raise UnknownKey("no key with this kid")
         return keys[kid]
+
+    def _uploaded_by(self, client: Client) -> Mapping[str, PyJWK]:
+        """Return the keys in the client's registration; to read one takes as long as to verify with it."""
+        jwks, keys = self._uploaded.get(client.client_id, (None, {}))
+        if jwks != client.jwks:
+            keys = usable_keys({"keys": list(client.jwks)})
+            self._uploaded[client.client_id] = client.jwks, keys
+        return keys
 
     def _at(self, jwks_uri: str) -> RemoteKeySet:
         if jwks_uri not in self._remote:

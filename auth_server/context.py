@@ -15,6 +15,7 @@ from auth_server.audit import transaction
 from auth_server.authorization_server import AuthorizationServer
 from auth_server.checkpoint_keys import CheckpointKeys
 from auth_server.csrf import CsrfProtection
+from auth_server.exchanges import Exchanges
 from auth_server.oauth_request import (
     Parameters,
     ServerRequest,
@@ -33,6 +34,7 @@ class Context:
     settings: Settings
     engine: Engine
     server: AuthorizationServer
+    exchanges: Exchanges
     passwords: Passwords
     csrf: CsrfProtection
     templates: Jinja2Templates
@@ -63,10 +65,12 @@ InContext = Annotated[Context, Depends(_context)]
 Form = Annotated[list[tuple[str, str]], Depends(form_parameters)]
 
 
-def _client_form(request: Request, form: Form) -> list[tuple[str, str]]:
+async def client_form(request: Request) -> list[tuple[str, str]]:
+    """Read the form of an endpoint where clients authenticate."""
+    form = await form_parameters(request)
     check_one_authentication(form, request.headers.getlist("authorization"))
     return form
 
 
-ClientForm = Annotated[list[tuple[str, str]], Depends(_client_form)]
+ClientForm = Annotated[list[tuple[str, str]], Depends(client_form)]
 """A form at an endpoint where clients authenticate."""

@@ -1,15 +1,40 @@
 """The endpoints that clients call: token, introspection, revocation, keys, discovery."""
 
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 
-from auth_server.context import ClientForm, InContext
+from auth_server.context import ClientForm, Context, InContext, client_form
 from auth_server.documented import OAUTH, form
+from auth_server.exchange_door import FAILURE, is_exchange
 from auth_server.metadata import metadata
+from auth_server.oauth_request import Parameters
 from delegation.signing_key import jwk_set
 
+
+class TokenRoute(APIRoute):
+    """The token endpoint. Exchanges are decided together; the other grants in worker threads, each alone."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler, which reads the form once; it has nothing else that FastAPI could resolve."""
+
+        async def handle(request: Request) -> Response:
+            if failure := request.scope.get(FAILURE):
+                raise failure
+            parameters = await client_form(request)
+            context: Context = request.app.state.context
+            if is_exchange(parameters):
+                return (await context.exchanges.answer(parameters)).as_http()
+            return await run_in_threadpool(_token, context, parameters)
+
+        return handle
+
+
 router = APIRouter(tags=["protocol"])
+token_router = APIRouter(tags=["protocol"], route_class=TokenRoute)
 _CLIENT = {
     "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
     "client_assertion": "a JWT signed by the client (RFC 7523)",
@@ -20,7 +45,7 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post(
+@token_router.post(
     "/token",
     name="token.unknown_grant",
     responses=_ANSWER,
@@ -39,8 +64,11 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
         actor_token_type="RFC 8693 section 2.1",  # noqa: S106 - a description
     ),
 )
-def token(parameters: ClientForm, context: InContext) -> Response:
+def token() -> None:
     """Issue a token under one of the registered grants (RFC 6749 §3.2)."""
+
+
+def _token(context: Context, parameters: Parameters) -> Response:
     with context.transaction() as db:
         request = context.request(db, "POST", "/token", parameters)
         return context.server.create_token_response(request).as_http()

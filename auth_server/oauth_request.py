@@ -18,6 +18,7 @@ from auth_server.clients import Client
 from auth_server.oauth_errors import InvalidClient
 from delegation.problem import Problem
 from delegation.token import AccessToken
+from delegation.trace import current_trace_id
 
 _MAX_BODY_BYTES: Final = 64 * 1024
 _MAX_PARAMETERS = 64
@@ -39,10 +40,11 @@ class _Payload(OAuth2Payload):
         self._datalist: defaultdict[str, list[str]] = defaultdict(list)
         for name, value in parameters:
             self._datalist[name].append(value)
+        self._data = {name: values[0] for name, values in self._datalist.items()}
 
     @property
     def data(self) -> dict[str, str]:
-        return {name: values[0] for name, values in self._datalist.items()}
+        return self._data
 
     @property
     def datalist(self) -> defaultdict[str, list[str]]:
@@ -55,9 +57,18 @@ class ServerRequest(OAuth2Request):
     `principal` is the token that the request is about, once it has been verified: the record names it.
     """
 
-    def __init__(self, method: str, uri: str, parameters: Parameters, db: Session, now: datetime) -> None:
+    def __init__(
+        self,
+        method: str,
+        uri: str,
+        parameters: Parameters,
+        db: Session,
+        now: datetime,
+        trace_id: str | None = None,
+    ) -> None:
         super().__init__(method, uri)
         self.payload: _Payload = _Payload(parameters)
+        self.trace_id = trace_id or current_trace_id()
         self.client: Client | None = None
         self.db = db
         self.now = now

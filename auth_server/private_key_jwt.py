@@ -1,14 +1,13 @@
 """Client authentication by `private_key_jwt` (RFC 7523 §2.2, §3; OpenID Connect Core §9)."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import anyio.from_thread
-import jwt
-from jwt.exceptions import InvalidTokenError
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from auth_server.client_keys import ClientKeys
@@ -18,9 +17,10 @@ from auth_server.oauth_request import ServerRequest
 from auth_server.tables import UsedAssertion, hashed
 from delegation.bearer import InvalidToken
 from delegation.client_assertion import ASSERTION_TYPE
+from delegation.compact_jws import jose_header, unverified_claims
 from delegation.jwks import KeysUnavailable, UnknownKey
 from delegation.signing_key import ALGORITHM
-from delegation.verification import COMPACT, signed_claims
+from delegation.verification import signed_claims
 
 LONGEST_ASSERTION_LIFE: Final = timedelta(minutes=5)
 _MAX_LENGTH: Final = 4096
@@ -28,11 +28,21 @@ _JTI: Final = re.compile(r"[ -~]{1,256}")
 _TYPES: Final = frozenset({"jwt", "client-authentication+jwt"})
 
 
+FindClient = Callable[[str], Awaitable[Client | None]]
+"""Finds the client of this identifier, on the event loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """A client assertion that is verified, and not spent yet."""
+
+    client: Client
+    jti_hash: str
+    expires_at: datetime
+
+
 class PrivateKeyJwt:
     """Authenticates a client by an assertion that it signed with one of its keys.
-
-    Works for Authlib as a client authentication method: called with the request, returns the client, or None
-    when the request carries no assertion.
 
     Args:
         issuer: the only audience that an assertion may name (rfc7523bis §4).
@@ -43,49 +53,71 @@ class PrivateKeyJwt:
         self._issuer = issuer
         self._keys = keys
 
-    def __call__(self, query_client: Callable[[str], Client | None], request: ServerRequest) -> Client | None:
-        """Return the authenticated client.
+    def __call__(self, find: FindClient, request: ServerRequest) -> Client:
+        """Return the client that a request is from, in a worker thread; its assertion is spent.
 
         Raises:
-            InvalidClient: the assertion is not acceptable (RFC 6749 §5.2).
+            InvalidClient: the assertion is missing or not acceptable (RFC 6749 §5.2).
         """
-        form = request.payload.data
-        assertion = form.get("client_assertion")
-        if form.get("client_assertion_type") != ASSERTION_TYPE or not assertion:
-            return None
-        client_id, kid = _claimed_client(assertion)
-        client = query_client(client_id)
+        # Up to here nothing was asked in the request's transaction, so none waits for the client's keys.
+        assertion = anyio.from_thread.run(self.verified, find, request.form, request.now)
+        if not use_once(request.db, [assertion])[0]:
+            raise used_before()
+        return assertion.client
+
+    async def verified(self, find: FindClient, form: Mapping[str, str], now: datetime) -> Assertion:
+        """Return the assertion of a request, verified. It is still to be spent, with `use_once`.
+
+        Raises:
+            InvalidClient: it is missing or not acceptable.
+        """
+        encoded = form.get("client_assertion")
+        if form.get("client_assertion_type") != ASSERTION_TYPE or not encoded:
+            raise InvalidClient("client authentication is missing: send client_assertion (private_key_jwt)")
+        client_id, kid = _claimed_client(encoded)
+        client = await find(client_id)
         if client is None or form.get("client_id", client_id) != client_id:
             raise _refused("no client is registered under this identifier")
-        # Up to here nothing was asked in the request's transaction, so none waits for the client's keys.
-        claims = self._verified(assertion, client, kid)
-        expires_at = check_assertion(claims, client_id, self._issuer, request.now)
-        if not use_once(request.db, client_id, claims["jti"], expires_at):
-            raise _refused("the assertion was used before; make a new one for each request")
-        return client
+        claims = await self._claims(encoded, client, kid)
+        expires_at = check_assertion(claims, client_id, self._issuer, now)
+        return Assertion(client, hashed(claims["jti"]), expires_at)
 
-    def _verified(self, assertion: str, client: Client, kid: str) -> dict[str, Any]:
+    async def _claims(self, encoded: str, client: Client, kid: str) -> dict[str, Any]:
         try:
-            # Authlib runs in a worker thread; keys are fetched on the event loop that it came from.
-            key = anyio.from_thread.run(self._keys.key, client, kid)
-            return signed_claims(assertion, key, (ALGORITHM,))
+            return signed_claims(encoded, await self._keys.key(client, kid), (ALGORITHM,))
         except KeysUnavailable as error:
             raise _refused("the client's keys cannot be had; is its jwks_uri served?") from error
         except (UnknownKey, InvalidToken) as error:
             raise _refused("the assertion is not signed with a key that the client publishes") from error
 
 
-def use_once(db: Session, client_id: str, jti: str, expires_at: datetime) -> bool:
-    """Keep the assertion's `jti`; False when it was used before.
+def use_once(db: Session, assertions: Sequence[Assertion]) -> list[bool]:
+    """Keep the `jti` of each; False for each that was used before, here or by one before it.
 
-    It is spent with the request's own transaction, which is committed also when the request is refused.
+    They are spent with the requests' transaction, which is committed also when a request is refused.
     """
-    try:
-        with db.begin_nested():
-            db.add(UsedAssertion(client_id=client_id, jti_hash=hashed(jti), expires_at=expires_at))
-    except IntegrityError:
-        return False
-    return True
+    connection = db.connection()
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    keys = [(assertion.client.client_id, assertion.jti_hash) for assertion in assertions]
+    ends = dict(zip(keys, (assertion.expires_at for assertion in assertions), strict=True))
+    # By primary key, as `auth_server.lock_order` has it for several rows.
+    rows = [
+        {"client_id": client_id, "jti_hash": jti_hash, "expires_at": ends[client_id, jti_hash]}
+        for client_id, jti_hash in sorted(ends)
+    ]
+    keep = insert(UsedAssertion).on_conflict_do_nothing()
+    kept = connection.execute(keep.returning(UsedAssertion.client_id, UsedAssertion.jti_hash), rows)
+    unused = set(map(tuple, kept))
+    answer = []
+    for key in keys:
+        answer.append(key in unused)
+        unused.discard(key)
+    return answer
+
+
+def used_before() -> InvalidClient:
+    """Return the error of an assertion that was used before."""
+    return _refused("the assertion was used before; make a new one for each request")
 
 
 def check_assertion(claims: Mapping[str, Any], client_id: str, issuer: str, now: datetime) -> datetime:
@@ -114,11 +146,8 @@ def _claimed_client(assertion: str) -> tuple[str, str]:
     try:
         if len(assertion) > _MAX_LENGTH:
             raise _refused("the assertion is too long")
-        if not COMPACT.fullmatch(assertion):
-            raise _refused("the assertion is not a JWT")
-        header = jwt.get_unverified_header(assertion)
-        claims = jwt.decode(assertion, options={"verify_signature": False})
-    except (InvalidTokenError, ValueError, RecursionError) as error:
+        header, claims = jose_header(assertion), unverified_claims(assertion)
+    except ValueError as error:
         raise _refused("the assertion is not a JWT") from error
     kid, client_id = header.get("kid"), claims.get("sub")
     if (

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,13 +16,13 @@ from delegation.scope import Scope
 def find_agent(db: Session, agent_id: str) -> Agent | None:
     """Return an agent as it is registered now, in whichever state, or None."""
     row = db.get(RegisteredAgent, agent_id)
-    return _agent(row) if row else None
+    return as_agent(row) if row else None
 
 
 def agents_named(db: Session, names: Collection[str]) -> dict[str, Agent]:
     """Return those of these identifiers that are agents', in whichever state."""
     rows = db.scalars(select(RegisteredAgent).where(RegisteredAgent.agent_id.in_(set(names))))
-    return {row.agent_id: _agent(row) for row in rows}
+    return {row.agent_id: as_agent(row) for row in rows}
 
 
 def known_names(db: Session) -> set[str]:
@@ -39,16 +40,30 @@ def hold_active(db: Session, authenticated: Agent) -> Agent:
         InvalidClient: it is not active, or has other keys by now (RFC 6749 §5.2).
     """
     held = select(RegisteredAgent).where(RegisteredAgent.agent_id == authenticated.client_id)
-    row = db.scalars(held.with_for_update(read=True)).one()
-    agent = _agent(row)
-    if not agent.is_active:
-        raise InvalidClient(f"this agent is not active but {agent.state}; ask whoever is responsible for it")
-    if (agent.jwks_uri, agent.jwks) != (authenticated.jwks_uri, authenticated.jwks):
-        raise InvalidClient("this agent's keys have just changed; send a new assertion")
+    agent = as_agent(db.scalars(held.with_for_update(read=True)).one())
+    check_active(agent, authenticated)
     return agent
 
 
-def _agent(row: RegisteredAgent) -> Agent:
+def check_active(agent: Agent, authenticated: Agent) -> None:
+    """Let an agent pass that is held, and has the keys with which it authenticated.
+
+    Raises:
+        InvalidClient: it is not active, or has other keys by now (RFC 6749 §5.2).
+    """
+    if not agent.is_active:
+        raise InvalidClient(f"this agent is not active but {agent.state}; ask whoever is responsible for it")
+    if not same_keys(agent, authenticated):
+        raise InvalidClient("this agent's keys have just changed; send a new assertion")
+
+
+def same_keys(one: Agent, other: Agent) -> bool:
+    """Tell whether two readings of an agent name the same keys, or the same place of them."""
+    return (one.jwks_uri, one.jwks) == (other.jwks_uri, other.jwks)
+
+
+def as_agent(row: Any) -> Agent:
+    """Return an agent from its row."""
     return Agent(
         client_id=row.agent_id,
         name=row.name,

@@ -1,5 +1,6 @@
 """The keys that sign tokens: kept over restarts, rotated with an overlap."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,8 @@ from delegation.signing_key import SigningKey
 
 LONGEST_TOKEN_LIFE: Final = timedelta(minutes=15)
 """No token lives longer, so this long after its last signature a key is needed by nobody."""
+_UNSETTLED_NS: Final = 2 * 10**9
+"""Coarser than any file system's clock."""
 
 
 class SigningKeys:
@@ -22,6 +25,7 @@ class SigningKeys:
         self._folder = folder
         self._clock = clock
         self._loaded: dict[str, SigningKey] = {}
+        self._listed: tuple[int, list[Path]] | None = None
         if not self._files():
             self.rotate()
 
@@ -46,7 +50,19 @@ class SigningKeys:
         return key
 
     def _files(self) -> list[Path]:
-        return sorted(self._folder.glob("*.pem"))
+        """Return the files in their order, listed again when the folder has changed.
+
+        What changed within the last moments may change once more in the same tick of the file system's clock.
+        """
+        try:
+            changed = self._folder.stat().st_mtime_ns
+        except FileNotFoundError:  # before the first key
+            return []
+        if self._listed is None or self._listed[0] != changed:
+            files = sorted(self._folder.glob("*.pem"))
+            self._listed = (changed, files) if changed < time.time_ns() - _UNSETTLED_NS else None
+            return files
+        return self._listed[1]
 
     def _current_files(self) -> list[Path]:
         """Leave out each file whose successor has been signing for longer than any token lives."""

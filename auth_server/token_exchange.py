@@ -4,10 +4,10 @@ from typing import Any
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError, UnauthorizedClientError
 from authlib.oauth2.rfc6749.grants import BaseGrant, TokenEndpointMixin
+from sqlalchemy import Row
 
 from auth_server.authorization_server import AuthorizationServer
 from auth_server.clients import Agent
-from auth_server.delegation_grants import hold_grant
 from auth_server.delegation_rules import (
     ExchangeRequest,
     check_actor_token,
@@ -18,12 +18,10 @@ from auth_server.delegation_rules import (
     smallest_limit,
     transfer_limit,
 )
+from auth_server.exchange_call import ExchangeCall
 from auth_server.oauth_errors import InvalidTarget
-from auth_server.oauth_request import ServerRequest
-from auth_server.people import hold_enabled
 from auth_server.resource_indicator import check_resource
-from auth_server.tables import Customer, DelegationGrant
-from auth_server.tokens import TokenContent
+from auth_server.tokens import TokenContent, revoked
 from delegation.bearer import InvalidToken
 from delegation.scope import Scope
 from delegation.token import AccessToken
@@ -35,10 +33,10 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
 
     GRANT_TYPE = GRANT_TYPE
     TOKEN_ENDPOINT_AUTH_METHODS = ("private_key_jwt",)
-    request: ServerRequest
+    request: ExchangeCall
     server: AuthorizationServer
     exchange: ExchangeRequest
-    grant: DelegationGrant | None
+    grant: Row[Any] | None
 
     def validate_token_request(self) -> None:
         """Read the request: the client, its parameters, and the two tokens behind them.
@@ -50,16 +48,15 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
             InvalidTarget: not exactly one resource is named.
             InvalidScopeError: no scope is named.
         """
-        agent = self.authenticate_token_endpoint_client()
+        agent, held = self.request.authenticated(), self.request.held
         if not isinstance(agent, Agent) or not agent.check_grant_type(self.GRANT_TYPE):
             raise UnauthorizedClientError("this client is not registered for token exchange")
         form = self.request.form
         check_token_types(form)
         subject = self.request.principal = self._read("subject_token")
         actor = self._read("actor_token")
-        customer = hold_enabled(self.request.db, Customer, subject.subject)
-        self.grant = hold_grant(self.request.db, subject.subject, agent.client_id, self.request.now)
-        self._hold(subject, actor)
+        customer = held.customer(subject.subject)
+        self.grant = held.grant(subject.subject, agent.client_id, self.request.now)
         self.exchange = ExchangeRequest(
             agent=agent.client_id,
             issuer=self.server.settings.issuer,
@@ -93,9 +90,11 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
             expires_at=delegation_expiry(exchange, request.now),
             parent_jti=exchange.subject.jti,
         )
-        encoded, request.principal = self.server.tokens.issue(request.db, content, request.now)
+        encoded, request.principal, issued = self.server.tokens.sign(content, request.now)
+        request.issued.append(issued)
         if self.grant:
-            self.grant.last_used_at, self.grant.last_used_scope = request.now, str(content.scope)
+            last = {"last_used_at": request.now, "last_used_scope": str(content.scope)}
+            request.used.append({"id": self.grant.grant_id} | last)
         body: dict[str, Any] = {
             "access_token": encoded,
             "issued_token_type": ACCESS_TOKEN_TYPE,
@@ -107,17 +106,13 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
             body["authorization_details"] = content.account_transfer.as_claim()
         return 200, body, self.TOKEN_RESPONSE_HEADER
 
-    def _hold(self, *tokens: AccessToken) -> None:
-        try:
-            self.server.tokens.hold(self.request.db, *tokens)
-        except InvalidToken as error:
-            raise InvalidRequestError("a token has been revoked meanwhile") from error
-
     def _read(self, name: str) -> AccessToken:
-        try:
-            return self.server.tokens.read(self.request.db, self.request.form[name], self.request.now)
-        except InvalidToken as error:
-            raise InvalidRequestError(f"{name}: {error.description}") from error
+        token = self.request.tokens[name]
+        if isinstance(token, AccessToken) and not self.request.held.is_live(token.jti):
+            token = revoked()
+        if isinstance(token, InvalidToken):
+            raise InvalidRequestError(f"{name}: {token.description}")
+        return token
 
 
 def check_token_types(form: dict[str, str]) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from auth_server.signing_keys import SigningKeys
@@ -17,10 +16,13 @@ from delegation.scope import Scope
 from delegation.signing_key import ALGORITHM
 from delegation.token import AccessToken, Actor
 from delegation.verification import access_token, key_id, signed_claims
+from delegation.verified_tokens import Verified, VerifiedTokens
 
 SUBJECT_TOKEN_LIFE: Final = timedelta(minutes=15)
 ACTOR_TOKEN_LIFE: Final = timedelta(minutes=5)
 APP_TOKEN_LIFE: Final = timedelta(minutes=5)
+_REMEMBERED: Final = 10_000
+"""How many verified tokens are remembered: an agent's own is used again and again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +52,16 @@ class TokenIssuer:
     def __init__(self, issuer: str, keys: SigningKeys) -> None:
         self.issuer = issuer
         self.keys = keys
+        self._verified = VerifiedTokens(_REMEMBERED)
 
     def issue(self, db: Session, content: TokenContent, now: datetime) -> tuple[str, AccessToken]:
         """Sign an access token (RFC 9068 §2.2) and keep its identifier. Returns it encoded, and as a type."""
+        encoded, token, kept = self.sign(content, now)
+        db.add(IssuedToken(**kept))
+        return encoded, token
+
+    def sign(self, content: TokenContent, now: datetime) -> tuple[str, AccessToken, dict[str, Any]]:
+        """Sign an access token. Returns it encoded, as a type, and as the row that is to be kept of it."""
         claims: dict[str, Any] = {
             "iss": self.issuer,
             "aud": content.audience,
@@ -70,19 +79,17 @@ class TokenIssuer:
         if content.account_transfer:
             claims["authorization_details"] = content.account_transfer.as_claim()
         token = access_token(claims, self.issuer, content.audience, now)
-        db.add(
-            IssuedToken(
-                jti=token.jti,
-                sub=token.subject,
-                client_id=token.client_id,
-                family=content.family,
-                sid=content.sid,
-                parent_jti=content.parent_jti,
-                issued_at=now,
-                expires_at=token.expires_at,
-            )
-        )
-        return self.keys.current().sign(claims, typ="at+jwt"), token
+        kept = {
+            "jti": token.jti,
+            "sub": token.subject,
+            "client_id": token.client_id,
+            "family": content.family,
+            "sid": content.sid,
+            "parent_jti": content.parent_jti,
+            "issued_at": now,
+            "expires_at": token.expires_at,
+        }
+        return self.keys.current().sign(claims, typ="at+jwt"), token, kept
 
     def read(self, db: Session, encoded: str, now: datetime) -> AccessToken:
         """Return a token that this server issued and that is still good.
@@ -90,28 +97,33 @@ class TokenIssuer:
         Raises:
             InvalidToken: it is anything else, a revoked token or a descendant of one included.
         """
-        key = self.keys.find(key_id(encoded, (ALGORITHM,)))
-        if key is None:
-            raise InvalidToken("The token is signed with a key that this server does not have.")
-        claims = signed_claims(encoded, key.public, (ALGORITHM,))
-        token = access_token(claims, self.issuer, None, now)
+        token = self.verified(encoded, now)
         if not _is_live(db, token.jti):
-            raise InvalidToken("The token has been revoked.")
+            raise revoked()
         return token
 
-    def hold(self, db: Session, *tokens: AccessToken) -> None:
-        """Keep tokens from being revoked until this transaction is over: what is issued on them counts.
+    def verified(self, encoded: str, now: datetime) -> AccessToken:
+        """Return a token that this server issued and that has not expired; it may have been revoked.
 
         Raises:
-            InvalidToken: one has been revoked meanwhile.
+            InvalidToken: it is anything else.
         """
-        jtis = {jti for token in tokens for jti in _line(db, token.jti)}
-        in_order = select(IssuedToken).where(IssuedToken.jti.in_(jtis)).order_by(IssuedToken.jti)
-        held = db.scalars(
-            in_order.with_for_update(read=True), execution_options={"populate_existing": True}
-        ).all()
-        if len(held) < len(jtis) or any(row.revoked_at is not None for row in held):
-            raise InvalidToken("The token has been revoked.")
+        known = self._verified.get(encoded)
+        kid = known.kid if known else key_id(encoded, (ALGORITHM,))
+        key = self.keys.find(kid)
+        if key is None:
+            raise InvalidToken("The token is signed with a key that this server does not have.")
+        if known and known.holds(key.public, now):
+            return known.token
+        claims = signed_claims(encoded, key.public, (ALGORITHM,))
+        token = access_token(claims, self.issuer, None, now)
+        self._verified.add(encoded, Verified(token, key.public, kid, now))
+        return token
+
+
+def revoked() -> InvalidToken:
+    """Return the error of a token that has been revoked."""
+    return InvalidToken("The token has been revoked.")
 
 
 def _is_live(db: Session, jti: str) -> bool:

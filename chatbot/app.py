@@ -11,10 +11,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from chatbot.agent import Agent
+from chatbot.call_refusals import CallRefusals
 from chatbot.chat import Chatbot, router
 from chatbot.conversation import Conversations
 from chatbot.delegation_tokens import DelegationTokens
+from chatbot.gateway_answer import AccountApiClient
 from chatbot.gateway_client import GatewayClient
+from chatbot.mcp_client import McpClient
 from chatbot.model import Model, model_client
 from chatbot.readiness import readiness_checks
 from chatbot.settings import Settings
@@ -53,7 +56,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         ),
         agent=Agent(
             Model(model, settings.openai_model, settings.model_timeout_seconds),
-            ToolRunner(tokens, GatewayClient(settings.gateway_url, http, settings.gateway_timeout_seconds)),
+            ToolRunner(tokens, _account_api_client(settings, http), CallRefusals(settings.client_id, clock)),
             conversations,
             clock,
             settings.question_timeout_seconds,
@@ -91,6 +94,12 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     app.router.routes += [Route("/jwks.json", jwks), *health_routes(readiness_checks(settings, keys, http))]
     app.add_middleware(TraceMiddleware)
     return app
+
+
+def _account_api_client(settings: Settings, http: httpx2.AsyncClient) -> AccountApiClient:
+    if settings.tools == "mcp":
+        return McpClient(settings.mcp_url, http, settings.gateway_timeout_seconds)
+    return GatewayClient(settings.gateway_url, http, settings.gateway_timeout_seconds)
 
 
 async def _answer_bearer_error(_request: Request, error: Exception) -> Response:

@@ -1,53 +1,17 @@
-"""Steps 5 and 6 as the agent sees them: a call through the gateway, and the answers to it."""
+"""The agent's way to the account API by REST."""
 
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any
 
 import httpx2
 
+from chatbot.gateway_answer import Answer, answer_of, fetched
 from chatbot.tools import Call
 from delegation.trace import outgoing_headers
 
-_MAX_BYTES: Final = 1024 * 1024
-_ITEM: Final = re.compile(r"\s*(permit|deny)\s*(?:;|\Z)")
-_REASON: Final = re.compile(r';\s*reason="((?:[^"\\]|\\["\\])*)"')
-
-
-class NoAnswer(Exception):
-    """The gateway did not answer, or not to the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer. `decision` is the gateway's where it says one; `body` is empty where it is no JSON object.
-
-    `decision_id` and `record_id` name the records of the gateway and of the account API.
-    """
-
-    status: int
-    body: Mapping[str, Any]
-    decision: Literal["permit", "deny"] | None
-    reason: str | None
-    decision_id: str | None
-    record_id: str | None
-
-    @property
-    def detail(self) -> str | None:
-        """Return what the problem document says, if the answer is one (RFC 9457)."""
-        return _text(self.body.get("detail"))
-
-    @property
-    def kind(self) -> str | None:
-        """Return the last part of the problem document's type, if the answer is one."""
-        kind = _text(self.body.get("type"))
-        return kind.rstrip("/").rpartition("/")[2] if kind else None
-
 
 class GatewayClient:
-    """The only way of this agent to the account API."""
+    """Calls the account API's REST interface at the gateway."""
 
     def __init__(self, base_url: str, http: httpx2.AsyncClient, timeout_seconds: float) -> None:
         self._base_url = base_url.rstrip("/")
@@ -67,52 +31,23 @@ class GatewayClient:
         }
         if idempotency_key:
             headers["Idempotency-Key"] = idempotency_key
+        response, content = await fetched(
+            self._http,
+            call.method,
+            self._base_url + call.path,
+            self._timeout_seconds,
+            params=call.query,
+            json=call.body,
+            headers=headers,
+        )
         try:
-            async with self._http.stream(
-                call.method,
-                self._base_url + call.path,
-                params=call.query,
-                json=call.body,
-                headers=headers,
-                timeout=self._timeout_seconds,
-            ) as response:
-                content = b""
-                async for chunk in response.aiter_bytes():
-                    content += chunk
-                    if len(content) > _MAX_BYTES:
-                        raise NoAnswer("the answer is too long")
-        except httpx2.HTTPError as error:
-            raise NoAnswer("the gateway does not answer") from error
-        return _answer(response, content)
+            body = json.loads(content)
+        except (ValueError, RecursionError):
+            body = None
+        return answer_of(response, response.status_code, body if isinstance(body, dict) else {})
 
-
-def _answer(response: httpx2.Response, content: bytes) -> Answer:
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        body = None
-    body = body if isinstance(body, dict) else {}
-    decision, reason = read_decision(response.headers.get("decision", ""))
-    if decision is None:  # a gateway that names its decision in no header still decided
-        decision = "deny" if response.status_code in {401, 403} else "permit" if response.is_success else None
-    return Answer(
-        response.status_code,
-        body,
-        decision,
-        reason or _text(body.get("reason")),
-        response.headers.get("decision-id") or _text(body.get("decision_id")),
-        response.headers.get("record-id"),
-    )
-
-
-def read_decision(value: str) -> tuple[Literal["permit", "deny"] | None, str | None]:
-    """Read a `Decision` field: an item with the parameter `reason` (RFC 9651 §3.3); malformed is nothing."""
-    item, reason = _ITEM.match(value), _REASON.search(value)
-    if item is None:
-        return None, None
-    decision: Literal["permit", "deny"] = "permit" if item[1] == "permit" else "deny"
-    return decision, re.sub(r"\\(.)", r"\1", reason[1]) if reason else None
-
-
-def _text(value: object) -> str | None:
-    return value[:500] if isinstance(value, str) else None
+    def shown(self, call: Call, idempotency_key: str | None) -> dict[str, Any]:
+        """Return the call as it is made, for display, without the token."""
+        request: dict[str, Any] = {"method": call.method, "path": call.path}
+        optional = {"query": call.query, "body": call.body, "idempotency_key": idempotency_key}
+        return request | {name: value for name, value in optional.items() if value}

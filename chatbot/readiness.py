@@ -23,7 +23,10 @@ def readiness_checks(settings: Settings, keys: RemoteKeySet, http: httpx2.AsyncC
             raise NotReady(f"{settings.token_endpoint} does not answer. Check TOKEN_ENDPOINT.")
 
     async def gateway_reachable() -> None:
-        if not await _answers(http, f"{settings.gateway_url.rstrip('/')}/healthz"):
+        if settings.tools == "mcp":
+            if not await _answers(http, settings.mcp_url):
+                raise NotReady(f"{settings.mcp_url} does not answer. Check MCP_URL.")
+        elif not await _answers(http, f"{settings.gateway_url.rstrip('/')}/healthz"):
             raise NotReady(f"{settings.gateway_url} does not answer. Check GATEWAY_URL.")
 
     return {"keys": keys_ready, "token_endpoint": token_endpoint_reachable, "gateway": gateway_reachable}

@@ -1,7 +1,7 @@
 """The service's settings: the only place where the environment is read."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +18,8 @@ class Settings(BaseSettings):
     client_id: str = "https://bank-agent.example.com"
     account_api_audience: str = "https://account.api.example.com"
     gateway_url: str = "http://localhost:8503"
+    mcp_url: str = "http://localhost:8503/mcp"
+    tools: Literal["rest", "mcp"] = "rest"
     data_dir: Path = Path("./data/chatbot")
     openai_api_key: SecretStr = SecretStr("")
     openai_base_url: str = ""

@@ -1,18 +1,21 @@
 """The steps of the flow as they happen, each told as an event: what was asked and decided, never a token."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Required, TypedDict, Unpack
+from typing import Any, Final, Required, TypedDict, Unpack
 
 from chatbot.claims import shown_claims
 from chatbot.delegation_tokens import DelegationToken, ExchangeRefused
 from chatbot.events import Event, Service, Step
-from chatbot.gateway_client import Answer
+from chatbot.gateway_answer import Answer
 from chatbot.subject_token import Customer
 from chatbot.tool_errors import ToolError
 from delegation.clock import Clock
 from delegation.record import Decision
 
 Emit = Callable[[Event], None]
+_STEP_UP: Final = (
+    "The call was refused for too little scope (403 insufficient_scope), and its scope named more."
+)
 
 
 class _Outcome(TypedDict, total=False):
@@ -59,9 +62,12 @@ class StepLog:
             record_id=customer.record_id,
         )
 
-    def issued(self, token: DelegationToken) -> None:
-        """Steps 3 and 4: a delegation token was issued, now or for an earlier call."""
-        self._asked(token.request, reused=token.reused, record_id=token.record_id)
+    def issued(self, token: DelegationToken, *, step_up: bool) -> None:
+        """Steps 3 and 4: a delegation token was issued, now or for an earlier call.
+
+        `step_up` tells that it is a second one for the same call, which was refused for too little scope.
+        """
+        self._asked(token.request, reused=token.reused, step_up=step_up, record_id=token.record_id)
         self._step(
             4,
             title="Delegation token reused" if token.reused else "Delegation token issued",
@@ -73,15 +79,20 @@ class StepLog:
             reused=token.reused,
         )
 
-    def exchange_refused(self, refusal: ExchangeRefused, failure: ToolError) -> None:
+    def exchange_refused(self, refusal: ExchangeRefused, failure: ToolError, *, step_up: bool) -> None:
         """Steps 3 and 4: there is no delegation token. Where nobody decided, step 4 is not reached."""
         reason = f"{refusal.error.error}: {refusal.error.description}"
         if refusal.error.undecided:
             self._asked(
-                refusal.request, record_id=refusal.record_id, failed=True, reason=reason, hint=failure.hint
+                refusal.request,
+                step_up=step_up,
+                record_id=refusal.record_id,
+                failed=True,
+                reason=reason,
+                hint=failure.hint,
             )
             return
-        self._asked(refusal.request, record_id=refusal.record_id)
+        self._asked(refusal.request, step_up=step_up, record_id=refusal.record_id)
         self._step(
             4,
             title="Token exchange refused",
@@ -131,10 +142,15 @@ class StepLog:
         """Step 5 without an end: nobody decided."""
         self._called(request, token, failed=True, reason="The gateway does not answer.", hint=failure.hint)
 
-    def _asked(self, request: dict[str, Any], *, reused: bool = False, **outcome: Unpack[_Outcome]) -> None:
+    def _asked(
+        self, request: dict[str, Any], *, step_up: bool, reused: bool = False, **outcome: Unpack[_Outcome]
+    ) -> None:
+        title = "Second token exchange requested" if step_up else "Token exchange requested"
+        if step_up:
+            outcome.setdefault("reason", _STEP_UP)
         self._step(
             3,
-            title="Token exchange not needed" if reused else "Token exchange requested",
+            title="Token exchange not needed" if reused else title,
             source="chatbot",
             target="auth_server",
             request=request,

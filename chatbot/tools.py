@@ -1,7 +1,7 @@
 """The tools that the model is offered: what each takes, which one scope it needs, which call it makes."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -22,15 +22,29 @@ AccountId = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call of the account API, through the gateway. `writes` tells that it must not be made twice."""
+    """A call of the account API, through the gateway: a REST request, or of the MCP tool of that operation.
+
+    `parameters` are those in the path template.
+    """
 
     method: str
-    path: str
-    query: dict[str, str]
+    template: str
+    mcp_tool: str
+    parameters: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str | int] = field(default_factory=dict)
     body: dict[str, Any] | None = None
-    writes: bool = False
+
+    @property
+    def path(self) -> str:
+        """Return the request's path."""
+        return self.template.format(**self.parameters)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Return the MCP tool's arguments: all that the request says, under the same names."""
+        return {**self.parameters, **self.query, **(self.body or {})}
 
 
 class Arguments(BaseModel):
@@ -52,7 +66,7 @@ class ListAccounts(Arguments):
 
     def call(self) -> Call:
         """Return `GET /accounts`."""
-        return Call("GET", "/accounts", {})
+        return Call(method="GET", template="/accounts", mcp_tool="list_accounts")
 
 
 class ReadBalance(Arguments):
@@ -62,7 +76,12 @@ class ReadBalance(Arguments):
 
     def call(self) -> Call:
         """Return `GET /accounts/{account_id}/balance`."""
-        return Call("GET", f"/accounts/{self.account_id}/balance", {})
+        return Call(
+            method="GET",
+            template="/accounts/{account_id}/balance",
+            mcp_tool="read_balance",
+            parameters={"account_id": self.account_id},
+        )
 
 
 class ReadTransactions(Arguments):
@@ -76,14 +95,20 @@ class ReadTransactions(Arguments):
 
     def call(self) -> Call:
         """Return `GET /accounts/{account_id}/transactions`."""
-        query = {
+        query: dict[str, str | int] = {
             "from": self.from_date.isoformat() if self.from_date else "",
             "to": self.to_date.isoformat() if self.to_date else "",
-            "limit": str(self.limit),
+            "limit": self.limit,
             "cursor": self.cursor or "",
         }
         given = {name: value for name, value in query.items() if value}
-        return Call("GET", f"/accounts/{self.account_id}/transactions", given)
+        return Call(
+            method="GET",
+            template="/accounts/{account_id}/transactions",
+            mcp_tool="read_transactions",
+            parameters={"account_id": self.account_id},
+            query=given,
+        )
 
 
 class Transfer(Arguments):
@@ -106,12 +131,20 @@ class Transfer(Arguments):
         """Return `POST /transfers`."""
         amount = {"amount_minor": minor_units(self.amount, self.currency), "currency": self.currency}
         body = {"from_account": self.from_account, "to": self.to, "amount": amount}
-        return Call("POST", "/transfers", {}, body | ({"memo": self.memo} if self.memo else {}), writes=True)
+        return Call(
+            method="POST",
+            template="/transfers",
+            mcp_tool="transfer",
+            body=body | ({"memo": self.memo} if self.memo else {}),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool: what the model reads of it, the one scope it needs, and what it is for in plain words."""
+    """A tool: what the model reads of it, the one scope it needs, and what it is for in plain words.
+
+    `writes` tells that a call of it must not be made twice.
+    """
 
     name: str
     operation: str
@@ -120,6 +153,7 @@ class Tool:
     description: str
     arguments: type[Arguments]
     result: type[BaseModel]
+    writes: bool = False
 
     def as_param(self) -> ChatCompletionFunctionToolParam:
         """Return the tool in the form of the Chat Completions protocol."""
@@ -170,5 +204,14 @@ TOOLS: Final = (
         "paying account and payee.",
         arguments=Transfer,
         result=TransferReceipt,
+        writes=True,
     ),
 )
+
+
+def scope_to_ask_for(called: Tool) -> Scope:
+    """Return all that a challenge to a call can make the agent ask for: what its own tools need.
+
+    A call that reads never leads to a token that can move money.
+    """
+    return Scope(scope for tool in TOOLS if called.writes or not tool.writes for scope in tool.scope)

@@ -88,8 +88,15 @@ class RemoteKeySet:
             if keys is None:
                 self._next_fetch_at = answered_at + _BETWEEN_FAILURES
             else:
-                self._keys, self._fetched_at = keys, asked_at
+                self._keys = {kid: self._same(kid, key) for kid, key in keys.items()}
+                self._fetched_at = asked_at
                 self._next_fetch_at = answered_at + _BETWEEN_FETCHES
+
+    def _same(self, kid: str, key: PyJWK) -> PyJWK:
+        # A key that has not changed stays one object: who has verified something with it can tell.
+        before = self._keys.get(kid)
+        is_same = before is not None and (before.algorithm_name, before.key) == (key.algorithm_name, key.key)
+        return before if before is not None and is_same else key
 
     async def _fetch(self) -> dict[str, PyJWK] | None:
         """Return the source's keys, or None when it gives no JWK set."""

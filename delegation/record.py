@@ -1,24 +1,19 @@
 """The audit record: every permit and every deny, in every service, in one shape."""
 
 import json
-import secrets
 import sys
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
 from delegation.clock import utc_now
+from delegation.random_ids import random_id
 from delegation.token import AccessToken
 from delegation.trace import current_trace_id
 
 Decision = Literal["permit", "deny"]
 OPTIONAL: Final = frozenset({"policy_version", "call"})
 """The members that a record of no policy's decision does not have."""
-
-
-def new_decision_id() -> str:
-    """Return a new decision id: 32 hex digits."""
-    return secrets.token_hex(16)
 
 
 def written(time: datetime) -> str:
@@ -49,7 +44,7 @@ class Record:
     aud: tuple[str, ...] = ()
     scope: str = ""
     jti: str | None = None
-    decision_id: str = field(default_factory=new_decision_id)
+    decision_id: str = field(default_factory=random_id)
     trace_id: str = field(default_factory=current_trace_id)
     time: datetime = field(default_factory=utc_now)
     policy_version: str | None = None

@@ -1,13 +1,13 @@
 """One trace id from the browser's click to the ledger (W3C Trace Context)."""
 
 import re
-import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from delegation.random_ids import random_id
 
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}\Z")
 
@@ -30,7 +30,7 @@ _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 def start_trace(trace_id: str | None = None) -> Trace:
     """Begin a span in the given trace, or in a new one, and make it the current one of this context."""
-    trace = Trace(trace_id or secrets.token_hex(16), secrets.token_hex(8))
+    trace = Trace(trace_id or random_id(), random_id()[:16])
     _current.set(trace)
     return trace
 
@@ -65,5 +65,6 @@ class TraceMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
         if scope["type"] == "http":
-            start_trace(incoming_trace_id(Headers(scope=scope).get("traceparent")))
+            values = [value for name, value in scope["headers"] if name == b"traceparent"]
+            start_trace(incoming_trace_id(values[0].decode("latin-1") if values else None))
         await self._app(scope, receive, send)

@@ -1,26 +1,20 @@
 """Verification of JWT access tokens at a protected resource (RFC 9068 §4, RFC 8725)."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import jwt
-from jwt.exceptions import InvalidTokenError
+from jwt import PyJWK
 
 from delegation.authorization_details import AccountTransfer
 from delegation.bearer import InvalidToken
 from delegation.clock import Clock, utc_now
+from delegation.compact_jws import jose_header, verified_claims
 from delegation.jwks import RemoteKeySet, UnknownKey
 from delegation.revocations import Revocations
 from delegation.scope import Scope
 from delegation.token import AccessToken, Actor, DelegationToken, is_text
-
-COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
-"""A JWT: three parts without the padding that a lenient reader passes over (RFC 7515 §2, §7.1).
-
-An unsigned one has an empty third part: it is one, and refused for its algorithm.
-"""
+from delegation.verified_tokens import Verified, VerifiedTokens
 
 ACCESS_TOKEN_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 _MAX_TOKEN_LENGTH: Final = 8192
@@ -42,7 +36,9 @@ class TokenVerifier:
         algorithms: tuple[str, ...] = ("ES256",),
         clock: Clock = utc_now,
         revocations: Revocations | None = None,
+        verified_tokens: int = 0,
     ) -> None:
+        """`verified_tokens` is how many are remembered, so that calls that repeat one cost less."""
         if any(algorithm == "none" or algorithm.startswith("HS") for algorithm in algorithms):
             raise ValueError("only signatures by asymmetric keys can be verified")
         self.issuer = issuer
@@ -51,6 +47,7 @@ class TokenVerifier:
         self._algorithms = algorithms
         self._clock = clock
         self._revocations = revocations
+        self._verified = VerifiedTokens(verified_tokens)
 
     async def verify(self, encoded: str) -> AccessToken:
         """Return the verified token; a `DelegationToken` when it names an actor.
@@ -61,13 +58,19 @@ class TokenVerifier:
             InvalidToken: any check failed; the description names it and quotes nothing from the token.
             Unverifiable: the issuer's keys cannot be had, or it cannot be known which tokens have ended.
         """
-        kid = key_id(encoded, self._algorithms)
+        known = self._verified.get(encoded)
+        kid = known.kid if known else key_id(encoded, self._algorithms)
         try:
             key = await self.keys.key(kid)
         except UnknownKey as error:
             raise InvalidToken("The token is signed with a key that the issuer does not have.") from error
-        claims = signed_claims(encoded, key, self._algorithms)
-        token = access_token(claims, self.issuer, self.audience, self._clock())
+        now = self._clock()
+        if known and known.holds(key, now):
+            token = known.token
+        else:
+            claims = signed_claims(encoded, key, self._algorithms)
+            token = access_token(claims, self.issuer, self.audience, now)
+            self._verified.add(encoded, Verified(token, key, kid, now))
         if self._revocations is not None:
             self._revocations.check(token)
         return token
@@ -87,19 +90,6 @@ class TokenVerifier:
             self._revocations.check(token)
 
 
-_SIGNATURE_ONLY: Final[Any] = {
-    "verify_signature": True,
-    "verify_exp": False,
-    "verify_nbf": False,
-    "verify_iat": False,
-    "verify_aud": False,
-    "verify_iss": False,
-    "verify_sub": False,
-    "verify_jti": False,
-}
-"""PyJWT checks the signature only: `access_token` below checks every claim, against our clock."""
-
-
 def key_id(encoded: str, algorithms: tuple[str, ...]) -> str:
     """Return the `kid` of a token whose JOSE header is acceptable (RFC 7515 §4.1).
 
@@ -108,11 +98,9 @@ def key_id(encoded: str, algorithms: tuple[str, ...]) -> str:
     """
     if len(encoded) > _MAX_TOKEN_LENGTH:
         raise InvalidToken("The token is too long.")
-    if not COMPACT.fullmatch(encoded):
-        raise InvalidToken("The token is not a JWT.")
     try:
-        header = jwt.get_unverified_header(encoded)
-    except (InvalidTokenError, ValueError, RecursionError) as error:
+        header = jose_header(encoded)
+    except ValueError as error:
         raise InvalidToken("The token is not a JWT.") from error
     if str(header.get("typ")).lower() not in ACCESS_TOKEN_TYPES:
         raise InvalidToken("The token is not an access token: its typ is not at+jwt.")
@@ -128,15 +116,15 @@ def key_id(encoded: str, algorithms: tuple[str, ...]) -> str:
     return kid
 
 
-def signed_claims(encoded: str, key: jwt.PyJWK, algorithms: tuple[str, ...]) -> dict[str, Any]:
+def signed_claims(encoded: str, key: PyJWK, algorithms: tuple[str, ...]) -> dict[str, Any]:
     """Return the claims of a token that this key signed; every claim is still to be checked.
 
     Raises:
         InvalidToken: the signature is not valid.
     """
     try:
-        return jwt.decode(encoded, key, algorithms=list(algorithms), options=_SIGNATURE_ONLY)
-    except InvalidTokenError as error:
+        return verified_claims(encoded, key, algorithms)
+    except ValueError as error:
         raise InvalidToken("The token's signature is not valid.") from error
 
 

@@ -11,7 +11,7 @@ _FROM_THE_SYSTEM: Final = (
     *("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR", "TZ"),
     *("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "SSL_CERT_DIR", "SSL_CERT_FILE"),
 )
-_MODEL: Final = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL")
+_OF_THE_CHATBOT: Final = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "TOOLS")
 
 
 class WrongSetting(Exception):
@@ -78,7 +78,12 @@ def settings(port: Mapping[str, int]) -> dict[str, dict[str, str]]:
         "gateway": issuer
         | events
         | {"UPSTREAM_URL": address["account_api"], "RESOURCE_METADATA_URL": address["gateway"] + metadata},
-        "chatbot": issuer | {"TOKEN_ENDPOINT": f"{auth_server}/token", "GATEWAY_URL": address["gateway"]},
+        "chatbot": issuer
+        | {
+            "TOKEN_ENDPOINT": f"{auth_server}/token",
+            "GATEWAY_URL": address["gateway"],
+            "MCP_URL": f"{address['gateway']}/mcp",
+        },
         "banking_app": issuer
         | {
             "PUBLIC_URL": address["banking_app"],
@@ -103,13 +108,14 @@ def process_environment(
 ) -> dict[str, str]:
     """Return a service's whole environment.
 
-    Of the caller's environment it has what the system needs, the model's settings if it is the chatbot, and
+    Of the caller's environment it has what the system needs, model and tools if it is the chatbot, and
     `<SERVICE>_<SETTING>` as its own SETTING. A CLIENT_ID or DATABASE_URL of another project stays outside.
     """
     prefix = f"{service.upper()}_"
     system = {name: environment[name] for name in _FROM_THE_SYSTEM if name in environment}
-    model = {name: environment[name] for name in _MODEL if service == "chatbot" and name in environment}
+    chosen = _OF_THE_CHATBOT if service == "chatbot" else ()
+    agent = {name: environment[name] for name in chosen if name in environment}
     named = {
         name.removeprefix(prefix): value for name, value in environment.items() if name.startswith(prefix)
     }
-    return system | {"NO_PROXY": "localhost,127.0.0.1", "PYTHONUNBUFFERED": "1"} | model | of_service | named
+    return system | {"NO_PROXY": "localhost,127.0.0.1", "PYTHONUNBUFFERED": "1"} | agent | of_service | named

@@ -1,4 +1,4 @@
-"""The gateway's command line: `python -m gateway policy …` and `python -m gateway audit …`."""
+"""The gateway's command line: `python -m gateway policy …`, `… tools …` and `… audit …`."""
 
 import argparse
 import sys
@@ -16,6 +16,7 @@ from delegation.signing_key import SigningKey
 from gateway.books import books
 from gateway.policy_commands import add_policy_parser, run_policy
 from gateway.settings import DATABASE_FILE, Settings
+from gateway.tool_commands import add_tools_parser, run_tools
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,10 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m gateway", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     add_policy_parser(commands)
+    add_tools_parser(commands)
     add_audit_parser(commands)
     parsed = parser.parse_args(arguments)
     if parsed.command == "policy":
         return run_policy(parsed)
+    if parsed.command == "tools":
+        return run_tools(parsed)
     try:
         settings = Settings()
     except ValidationError as error:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, nullcontext
-from functools import partial
+from functools import lru_cache, partial
 
 import httpx2
 from starlette.applications import Starlette
@@ -28,6 +28,8 @@ from gateway.decision_log import DecisionLog
 from gateway.door import Door
 from gateway.ext_authz import PREFIX, ExtAuthz, NothingBehind
 from gateway.limits_in_redis import LimitsInRedis
+from gateway.mcp_door import McpDoor
+from gateway.mcp_listing import PATH as MCP
 from gateway.policy import OWN_PATHS, Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import no_policy
@@ -35,7 +37,9 @@ from gateway.published import published_routes
 from gateway.rate import Limits
 from gateway.readiness import checks, warnings
 from gateway.record_store import RecordStore
-from gateway.settings import DATABASE_FILE, POLICIES, Settings
+from gateway.settings import DATABASE_FILE, POLICIES, TOOLS, Settings
+from gateway.tool_registry import ToolRegistry
+from gateway.tool_store import ToolStore
 from gateway.upstream import Upstream
 
 
@@ -83,8 +87,20 @@ def _wired(settings: Settings, clock: Clock, upstream: Upstream | None) -> ASGIA
 
     revocations = receiver.revocations if receiver else None
 
+    # One for each audience, and not for each policy: what it has verified stays verified.
+    @lru_cache(maxsize=4)
+    def verifier_for(audience: str) -> TokenVerifier:
+        return TokenVerifier(
+            settings.issuer,
+            audience,
+            keys,
+            clock=clock,
+            revocations=revocations,
+            verified_tokens=settings.verified_tokens,
+        )
+
     def verifier(policy: Policy) -> TokenVerifier:
-        return TokenVerifier(settings.issuer, policy.audience, keys, clock=clock, revocations=revocations)
+        return verifier_for(policy.audience)
 
     auditing = Auditing(
         lambda: verifier(policy.current()), store, decisions, clock, settings.resource_metadata_url
@@ -93,26 +109,35 @@ def _wired(settings: Settings, clock: Clock, upstream: Upstream | None) -> ASGIA
     redis = LimitsInRedis(redis_url, settings.redis_key_prefix) if redis_url else None
     limits = redis or Limits(settings.max_limited_keys)
     behind = upstream or NothingBehind()
+    tools = ToolRegistry(ToolStore(settings.data_dir / TOOLS), settings.tools_refresh_seconds)
     evaluation = AccessEvaluation(settings, policy, verifier, limits, decisions, clock)
     own = Starlette(
         routes=[
             Route(AUDIT, auditing.answer),
             Route(EVALUATION, evaluation.answer, methods=["POST"]),
-            *health_routes(checks(policy, keys, upstream, receiver, decisions, redis), warnings(policy)),
+            *health_routes(
+                checks(policy, keys, upstream, receiver, decisions, redis), warnings(policy, tools)
+            ),
             *published_routes(policy, settings, key),
         ],
         exception_handlers={UnsoundPolicy: no_policy},
         lifespan=lifespan,
     )
     door = Door(settings, policy, verifier, behind, clock, decisions, limits)
-    dispatch = partial(_to_door, own, door) if upstream else partial(_to_ext_authz, own, ExtAuthz(door))
-    return TraceMiddleware(dispatch)
+    if upstream is None:
+        return TraceMiddleware(partial(_to_ext_authz, own, ExtAuthz(door)))
+    mcp_door = McpDoor(settings, policy, verifier, upstream, clock, decisions, limits, tools)
+    return TraceMiddleware(partial(_to_door, own, door, mcp_door))
 
 
-async def _to_door(own: ASGIApp, door: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+async def _to_door(
+    own: ASGIApp, door: ASGIApp, mcp_door: ASGIApp, scope: Scope, receive: Receive, send: Send
+) -> None:
     # By the raw path: a path that only decodes to one of ours is the policy's to judge.
-    is_own = scope["type"] == "lifespan" or scope["raw_path"].decode("latin-1") in OWN_PATHS
-    await (own if is_own else door)(scope, receive, send)
+    path = scope["raw_path"].decode("latin-1") if scope["type"] != "lifespan" else ""
+    is_own = scope["type"] == "lifespan" or path in OWN_PATHS
+    chosen = mcp_door if path == MCP and scope["type"] == "http" else own if is_own else door
+    await chosen(scope, receive, send)
 
 
 async def _to_ext_authz(own: ASGIApp, ext_authz: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

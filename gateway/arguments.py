@@ -1,14 +1,15 @@
 """The arguments of a call that a policy's conditions look at: declared, typed, and read in one way only."""
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qs
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.condition import Value
+from gateway.strict_json import Ambiguous, NotJson, strict_json
 
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]{0,18})\Z")
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -79,7 +80,7 @@ def read_arguments(
         UnusableArgument: any of them cannot be had, or the body could be read in more than one way.
     """
     places = {one.place for one in declared.values()}
-    parameters = parse_qs(query.decode("latin-1"), keep_blank_values=True) if "query" in places else {}
+    parameters = _parameters(query) if "query" in places else {}
     document = json_object(body, content_type) if "body" in places else None
     found = {}
     for name, argument in declared.items():
@@ -87,9 +88,32 @@ def read_arguments(
             if argument.place == "body":
                 found[name] = _in_body(argument, name, document)
             elif argument.place == "query":
-                found[name] = _in_query(argument, parameters.get(argument.name or name, []))
+                found[name] = _in_query(argument, argument.name or name, parameters)
             else:
                 found[name] = argument.of_text(path[argument.name or name])
+        except UnusableArgument as error:
+            raise UnusableArgument(f"The argument {name} {error}.") from None
+    return found
+
+
+def tool_arguments(declared: Mapping[str, Argument], arguments: Mapping[str, Any]) -> dict[str, Value]:
+    """Return the declared arguments of a tool's call.
+
+    What stands in the path or the query of the REST call is an argument of that name; what stands in its
+    body stands at the same place (RFC 6901) of the arguments. A query's argument that is null is absent.
+
+    Raises:
+        UnusableArgument: any of them cannot be had.
+    """
+    found = {}
+    for name, argument in declared.items():
+        try:
+            if argument.place == "body":
+                found[name] = _in_body(argument, name, arguments)
+            elif not _is_there(argument.name or name, arguments) or arguments[argument.name or name] is None:
+                found[name] = _absent(argument)
+            else:
+                found[name] = argument.of_json(arguments[argument.name or name])
         except UnusableArgument as error:
             raise UnusableArgument(f"The argument {name} {error}.") from None
     return found
@@ -121,21 +145,45 @@ def pointer_parts(pointer: str) -> tuple[str, ...]:
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
 
 
-def _in_query(argument: Argument, values: list[str]) -> Value:
-    if len(values) > 1:
+def _parameters(query: bytes) -> dict[str, list[str]]:
+    if b";" in query:
+        raise UnusableArgument("The query has a ; and some servers split it there: send %3B.")
+    try:
+        return parse_qs(query.decode("latin-1"), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise UnusableArgument("The query is not in UTF-8.") from None
+
+
+def _in_query(argument: Argument, name: str, parameters: Mapping[str, list[str]]) -> Value:
+    if not _is_there(name, parameters):
+        return _absent(argument)
+    if len(parameters[name]) > 1:
         raise UnusableArgument("stands in the query more than once")
-    if values:
-        return argument.of_text(values[0])
-    return _absent(argument)
+    return argument.of_text(parameters[name][0])
 
 
 def _in_body(argument: Argument, name: str, document: object) -> Value:
     value = document
     for part in pointer_parts(argument.name or f"/{name}"):
-        if not isinstance(value, dict) or part not in value:
+        if not isinstance(value, dict):
+            raise UnusableArgument("stands in what is no object")
+        if not _is_there(part, value):
             return _absent(argument)
         value = value[part]
     return argument.of_json(value)
+
+
+def _is_there(name: str, names: Collection[str]) -> bool:
+    # Many readers take `amountMinor`, `Amount_Minor` or `amount_minor[]` for the name, and more than this.
+    if any(one != name and _spelling(one[:_LONGEST_TEXT]) == _spelling(name) for one in names):
+        raise UnusableArgument("stands there in another spelling")
+    return name in names
+
+
+@lru_cache(maxsize=1000)
+def _spelling(name: str) -> str:
+    """Return what is left of a name for the reader that is least particular."""
+    return re.sub(r"[\W_]", "", name.partition("\0")[0]).casefold() or name
 
 
 def _absent(argument: Argument) -> Value:
@@ -144,35 +192,26 @@ def _absent(argument: Argument) -> Value:
     return argument.of_text(argument.default)
 
 
+def is_json(content_type: str) -> bool:
+    """Tell whether a content type says JSON in UTF-8."""
+    return _JSON.match(content_type.strip()) is not None
+
+
 def json_object(body: bytes | None, content_type: str) -> dict[str, Any]:
     """Return the one reading that a JSON object has.
 
     Raises:
         UnusableArgument: it is none, or another reader could take it for another.
     """
-    if not body or not _JSON.match(content_type.strip()):
+    if not body or not is_json(content_type):
         raise UnusableArgument("The body must be JSON, and say so: content-type application/json.")
     try:
-        # UTF-8 and nothing else (RFC 8259 §8.1): some readers guess UTF-16 from the first bytes.
-        document = json.loads(body.decode("utf-8"), object_pairs_hook=_members, parse_constant=_no_constant)
-    except UnusableArgument:
-        raise
-    except (ValueError, RecursionError):
-        raise UnusableArgument("The body is not JSON in UTF-8.") from None
+        document = strict_json(body)
+    except (NotJson, Ambiguous) as error:
+        raise UnusableArgument(f"The body {error}.") from None
     if not isinstance(document, dict):
         raise UnusableArgument("The body is not a JSON object.")
     return document
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Which of two members counts is each reader's choice; some take names that differ only in case for one.
-    if len({name.casefold() for name, _ in pairs}) < len(pairs):
-        raise UnusableArgument("The body names a member twice.")
-    return dict(pairs)
-
-
-def _no_constant(name: str) -> object:
-    raise UnusableArgument(f"The body holds {name}, which is not JSON.")
 
 
 def _is_text(value: str) -> bool:

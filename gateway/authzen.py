@@ -25,7 +25,7 @@ from gateway.policy import Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import refused
 from gateway.refusals import deny_token, deny_unverifiable
-from gateway.request_body import BodyTooLong, BodyTooSlow, held_body
+from gateway.request_body import BodyTooLong, BodyTooSlow, CallerGone, held_body
 from gateway.request_headers import has_body, query_parameters
 from gateway.settings import Settings
 
@@ -89,6 +89,8 @@ class AccessEvaluation:
         except Malformed as error:
             next_step = "Send subject, action and resource as the AuthZEN Authorization API 1.0 has them."
             return self._refused(Deny(400, "malformed-question", str(error), next_step), caller)
+        except CallerGone:
+            return Response(status_code=400)  # which nobody is there to read
         except (BodyTooLong, BodyTooSlow) as fault:
             return self._refused(Deny(fault.status, fault.kind, fault.reason, fault.next_step), caller)
         except CannotRecord as error:
@@ -134,7 +136,7 @@ class AccessEvaluation:
             time=request.now if request else self._clock(),
             policy_version=policy.version or None,
             call={
-                **(recorded_call(decision, request, None) if request else {}),
+                **(recorded_call(decision, request) if request else {}),
                 "asked_by": caller.client_id,
             },
             **of_token(request.token if request else None),

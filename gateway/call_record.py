@@ -1,5 +1,6 @@
 """The record of a decision: enough to explain it and to decide it again, and nothing that is a secret."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -30,7 +31,12 @@ class Decided:
 
 
 def decision_record(decided: Decided, scope: Scope, now: datetime) -> Record:
-    """Return the record of the decision on one HTTP request."""
+    """Return the record of the decision on one REST call."""
+    return record_of(decided, now, scope["raw_path"].decode("latin-1"), {"method": scope.get("method")})
+
+
+def record_of(decided: Decided, now: datetime, resource: str, call: Mapping[str, str | None]) -> Record:
+    """Return the record of a decision on a resource, a path; `call` says by which protocol's call."""
     decision, token, request = decided.decision, decided.token, decided.request
     return Record(
         service="gateway",
@@ -39,18 +45,17 @@ def decision_record(decided: Decided, scope: Scope, now: datetime) -> Record:
         reason=decision.reason,
         operation=decision.operation or "unknown",
         # Without a good token the path is anybody's text, and a record is no place to write on.
-        resource=_recordable(scope["raw_path"]) if token is not None else None,
+        resource=_recordable(resource) if token is not None else None,
         time=request.now if request else now,
         policy_version=decided.policy_version or None,
-        call=recorded_call(decision, request, scope["method"]) if request is not None else None,
+        call={**call, **recorded_call(decision, request)} if request is not None else None,
         **of_token(token),
     )
 
 
-def recorded_call(decision: Decision, request: Request, method: str | None) -> dict[str, Any]:
-    """Return what the decision looked at and its record says nowhere else; `method` None is not REST."""
+def recorded_call(decision: Decision, request: Request) -> dict[str, Any]:
+    """Return what the decision looked at and its record says nowhere else."""
     found: dict[str, Any] = {
-        "method": method,
         "iat": int(request.token.issued_at.timestamp()),
         "exp": int(request.token.expires_at.timestamp()),
         "authorization_details": authorization_details(request.token),
@@ -72,8 +77,8 @@ def _long(value: Value) -> bool:
     return isinstance(value, str) and len(value) > _LONGEST_RECORDED_TEXT
 
 
-def _recordable(raw_path: bytes) -> str:
+def _recordable(path: str) -> str:
     """Return a path without any segment that could be a secret in the wrong place."""
-    segments = raw_path.decode("latin-1").split("/")
+    segments = path.split("/")
     kept = "/".join(one if len(one) <= _LONGEST_RECORDED_TEXT else "..." for one in segments)
     return kept[:_MAX_RECORDED_PATH]

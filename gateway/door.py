@@ -2,31 +2,29 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from delegation.bearer import BearerError, bearer_token
+from delegation.bearer import BearerError
 from delegation.clock import Clock
-from delegation.record import Record, print_record
 from delegation.token import AccessToken
 from delegation.unverifiable import Unverifiable
 from delegation.verification import TokenVerifier
 from gateway.arguments import UnusableArgument, read_arguments
+from gateway.authentication import authenticated, unauthenticated
 from gateway.call_record import Decided, decision_record
 from gateway.condition import Value
 from gateway.decision import Deny, Permit, Request, refusal_of_token
-from gateway.decision_log import CannotRecord, DecisionLog
+from gateway.decision_log import DecisionLog
 from gateway.limited_decision import CountedCalls, decided_and_counted
 from gateway.policy import WITH_BODY, Operation, Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import refused, unanswered
-from gateway.refusals import deny_token, deny_unrecordable, deny_unverifiable
+from gateway.recorded_decision import recorded
 from gateway.relay import CutShort, relay
 from gateway.request_body import BodyTooLong, BodyTooSlow, CallerGone, held_body
-from gateway.request_headers import ambiguity, declared_length, has_body, query_parameters
+from gateway.request_headers import ambiguity, declared_length, has_body, headers_of
 from gateway.response_headers import decision_headers
 from gateway.rest import Target, target_of
 from gateway.settings import Settings
@@ -66,28 +64,18 @@ class Door:
             decided, receive = await self._decide(scope, receive)
         except CallerGone:
             return
-        decided, record = await self._recorded(scope, decided)
-        print_record(record)
+        decided, record = await recorded(
+            self._decisions,
+            decided,
+            lambda one: decision_record(one, scope, self._clock()),
+            before_effect=scope.get("method") not in _SAFE,
+        )
         decision, headers = decided.decision, decision_headers(decided.decision, record.decision_id)
         if isinstance(decision, Deny):
             answer = refused(decision, headers, self._settings.resource_metadata_url)
             await answer(scope, receive, send)
             return
         await self._pass_on(decision, headers, scope, receive, send)
-
-    async def _recorded(self, scope: Scope, decided: Decided) -> tuple[Decided, Record]:
-        """Have the decision recorded; a permit that cannot be becomes a refusal."""
-        record = decision_record(decided, scope, self._clock())
-        if isinstance(decided.decision, Permit):
-            try:
-                await self._decisions.permit(record, before_effect=scope["method"] not in _SAFE)
-            except CannotRecord as fault:
-                decided = replace(decided, decision=deny_unrecordable(decided.decision, str(fault)))
-                record = decision_record(decided, scope, self._clock())
-            else:
-                return decided, record
-        self._decisions.refusal(record)
-        return decided, record
 
     async def _pass_on(
         self, permit: Permit, headers: dict[str, str], scope: Scope, receive: Receive, send: Send
@@ -120,9 +108,9 @@ class Door:
         try:
             policy = self._policy.current()
             verifier = self._verifier(policy)
-            token = await _authenticated(scope, verifier)
+            token = await authenticated(scope, verifier)
         except (BearerError, Unverifiable, UnsoundPolicy) as error:
-            return Decided(_unauthenticated(error)), receive
+            return Decided(unauthenticated(error)), receive
         target = target_of(policy, scope["method"], scope["raw_path"])
         if isinstance(target, Deny):
             return Decided(target, token, policy.version), receive
@@ -136,7 +124,7 @@ class Door:
             except (BodyTooLong, BodyTooSlow) as fault:
                 refusal = Deny(fault.status, fault.kind, fault.reason, fault.next_step, target.operation)
             except (BearerError, Unverifiable) as error:
-                refusal = _unauthenticated(error)
+                refusal = unauthenticated(error)
         if refusal is not None:
             return Decided(refusal, token, policy.version, request), receive
         return await self._decided(policy, scope, target, token, body), receive
@@ -153,14 +141,14 @@ class Door:
     async def _held(self, scope: Scope, receive: Receive) -> tuple[bytes, Receive]:
         return await held_body(
             receive,
-            present=has_body(Headers(scope=scope)),
+            present=has_body(headers_of(scope)),
             limit=self._settings.max_body_bytes,
             seconds=self._settings.held_body_seconds,
         )
 
     def _objection(self, scope: Scope, operation: str) -> Deny | None:
         """Refuse a permitted call that could mean something else to the resource, or is too long."""
-        headers = Headers(scope=scope)
+        headers = headers_of(scope)
         reason = ambiguity(headers, scope["query_string"])
         if reason is not None:
             return Deny(400, "ambiguous-request", reason, "Send the call without it.", operation)
@@ -174,27 +162,15 @@ class Door:
         return None
 
 
-async def _authenticated(scope: Scope, verifier: TokenVerifier) -> AccessToken:
-    authorization = Headers(scope=scope).getlist("authorization")
-    encoded = bearer_token(authorization, query_parameters(scope["query_string"]))
-    return await verifier.verify(encoded)
-
-
 def _arguments(
     scope: Scope, operation: Operation, target: Target, body: bytes
 ) -> dict[str, Value] | UnusableArgument:
     if not operation.arguments:
         return {}
-    content_type = Headers(scope=scope).get("content-type", "")
+    content_type = headers_of(scope).get("content-type", "")
     try:
         return read_arguments(
             operation.arguments, target.parameters, scope["query_string"], body, content_type
         )
     except UnusableArgument as error:
         return error
-
-
-def _unauthenticated(error: BearerError | Unverifiable | UnsoundPolicy) -> Deny:
-    if isinstance(error, BearerError):
-        return deny_token(error)
-    return deny_unverifiable(error.lack if isinstance(error, Unverifiable) else "The policy")

@@ -12,7 +12,7 @@ import re
 from typing import Any, Final
 
 from gateway.ext_authz import PREFIX, REPEATED, UNPRINTABLE
-from gateway.path_template import SEGMENT, is_parameter
+from gateway.path_template import SEGMENT, PathTemplate, is_parameter
 from gateway.policy import Operation, Policy
 from gateway.request_headers import FORWARDED
 from gateway.settings import Settings
@@ -163,15 +163,16 @@ def _jwt_authn(policy: Policy, settings: Settings, actor_header: str | None) -> 
 def _policies(policy: Policy) -> dict[str, Any]:
     return {
         name: {
-            "permissions": [{"and_rules": {"rules": _call(operation)}}],
+            "permissions": [{"and_rules": {"rules": _call(operation, operation.path)}}],
             "principals": [{"and_ids": {"ids": _caller(operation)}}],
         }
         for name, operation in policy.operations.items()
+        if operation.path is not None
     }
 
 
-def _call(operation: Operation) -> list[dict[str, Any]]:
-    segments = (SEGMENT if is_parameter(one) else re.escape(one) for one in operation.path.segments)
+def _call(operation: Operation, path_template: PathTemplate) -> list[dict[str, Any]]:
+    segments = (SEGMENT if is_parameter(one) else re.escape(one) for one in path_template.segments)
     path = "".join(f"/{one}" for one in segments)
     return [
         {"header": {"name": ":method", "string_match": {"exact": operation.method}}},

@@ -4,7 +4,7 @@
 who asks is believed nothing. A refusal is the caller's answer as it is. To call the resource is Envoy's part.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
@@ -44,11 +44,11 @@ class NothingBehind(Upstream):
         method: str,  # noqa: ARG002 - as the resource's
         path: str,  # noqa: ARG002
         query: str = "",  # noqa: ARG002
-        headers: list[tuple[str, str]] | None = None,
+        headers: Sequence[tuple[str, str]] = (),
         body: AsyncIterator[bytes] | None = None,  # noqa: ARG002
     ) -> AsyncIterator[Answer]:
         """Give an empty answer that carries the trace on."""
-        trace = [(name.encode(), value.encode()) for name, value in headers or () if name == "traceparent"]
+        trace = [(name.encode(), value.encode()) for name, value in headers if name == "traceparent"]
         yield Answer(200, (*trace, (b"content-length", b"0")), _nothing())
 
 

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from delegation.problem import SCHEMA
+from gateway.path_template import PathTemplate
 from gateway.policy import WITH_BODY, Operation, Policy
 
 _PROBLEM: Final = SCHEMA | {
@@ -41,7 +42,9 @@ def openapi(policy: Policy, server_url: str) -> dict[str, Any]:
     """
     paths: dict[str, dict[str, Any]] = {}
     for name, operation in policy.operations.items():
-        paths.setdefault(str(operation.path), {})[operation.method.lower()] = _operation(name, operation)
+        if operation.path is not None and operation.method is not None:
+            described = _operation(name, operation, operation.path)
+            paths.setdefault(str(operation.path), {})[operation.method.lower()] = described
     return {
         "openapi": "3.1.0",
         "info": {"title": f"{policy.name}, through the agent gateway", "version": "1"},
@@ -56,7 +59,7 @@ def openapi(policy: Policy, server_url: str) -> dict[str, Any]:
     }
 
 
-def _operation(name: str, operation: Operation) -> dict[str, Any]:
+def _operation(name: str, operation: Operation, path: PathTemplate) -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     done: dict[str, Any] = {
         "2XX": {"description": "The resource's answer.", "content": {"application/json": {}}}
@@ -66,7 +69,7 @@ def _operation(name: str, operation: Operation) -> dict[str, Any]:
         "security": [{"delegation_token": sorted(operation.scope)}],
         "parameters": [
             {"name": parameter, "in": "path", "required": True, "schema": _SEGMENT}
-            for parameter in operation.path.parameters
+            for parameter in path.parameters
         ],
         "responses": done
         | {status: {"description": text, "content": problem} for status, text in _REFUSALS.items()},

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import combinations
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -15,6 +15,7 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -30,6 +31,8 @@ OWN_PATHS: Final = (
     "/healthz",
     "/readyz",
     "/.well-known/oauth-protected-resource",
+    "/.well-known/oauth-protected-resource/mcp",
+    "/mcp",
     "/openapi.json",
     "/jwks.json",
     "/audit",
@@ -44,6 +47,7 @@ WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 OperationName = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=64)
 ]
+ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,512}$")]
 
 
@@ -62,6 +66,12 @@ def _depth(text: object) -> int:
     if not isinstance(text, str) or not text.isdecimal() or not 1 <= int(text) <= MAX_ACTOR_DEPTH:
         raise ValueError(f"must be a whole number from 1 to {MAX_ACTOR_DEPTH}")
     return int(text)
+
+
+def _flag(text: object) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return text == "true"
 
 
 class Condition(BaseModel):
@@ -85,15 +95,21 @@ class Rates(BaseModel):
 class Operation(BaseModel):
     """One thing that can be done at the resource, and what a token needs for it.
 
-    `scope` is needed whole. `actors` are those who may do it for a customer, by their `act.sub`; the actor
-    chain has at most `max_depth` of them. `conditions` look at the `arguments`. In the mode `observe` the
-    conditions are recorded and not enforced; everything else is enforced in either mode.
+    It is called over REST by `method` and `path`, over MCP by its `tool`, or by either; `tool_sha256` is the
+    hash of the tool's definition that a person has accepted. `writes` is for a tool without a method: false
+    says that it changes nothing. `scope` is needed whole. `actors` are those who may do it for a customer,
+    by their `act.sub`; the actor chain has at most `max_depth` of them. `conditions` look at the
+    `arguments`. In the mode `observe` the conditions are recorded and not enforced; everything else is
+    enforced in either mode.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-    path: Annotated[InstanceOf[PathTemplate], BeforeValidator(_template)]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None = None
+    path: Annotated[InstanceOf[PathTemplate], BeforeValidator(_template)] | None = None
+    tool: ToolName | None = None
+    tool_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    writes: Annotated[bool, BeforeValidator(_flag)] | None = None
     resource: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")] = "resource"
     scope: Annotated[InstanceOf[Scope], BeforeValidator(_scope)]
     actors: Annotated[frozenset[Identifier], Field(min_length=1)]
@@ -129,6 +145,13 @@ class Operation(BaseModel):
                     raise PydanticCustomError("condition", "{fault}", context) from error
         return conditions
 
+    @model_validator(mode="after")
+    def _can_be_called(self) -> Self:
+        fault = _incomplete(self)
+        if fault:
+            raise PydanticCustomError("operation", "{fault}", {"fault": fault})
+        return self
+
     @cached_property
     def compiled(self) -> tuple[Expression, ...]:
         """Return the conditions' expressions, in order."""
@@ -139,9 +162,28 @@ class Operation(BaseModel):
         """Tell whether the decision needs the call's body."""
         return any(argument.place == "body" for argument in self.arguments.values())
 
+    @cached_property
+    def changes(self) -> bool:
+        """Tell whether a call may change something at the resource: so, unless it is known not to."""
+        return self.method != "GET" if self.method else self.writes is not False
+
     def model_post_init(self, _context: object) -> None:
         """Compile now: nothing is parsed for a call."""
         _ = self.compiled, self.reads_body
+
+
+def _incomplete(operation: Operation) -> str | None:
+    if operation.method is None and operation.path is None and operation.tool is None:
+        return "needs method and path, or tool, or all of them"
+    if operation.method is None and operation.path is not None:
+        return "'method' is missing"
+    if operation.path is None and operation.method is not None:
+        return "'path' is missing"
+    if operation.tool is None and operation.tool_sha256 is not None:
+        return "'tool' is missing, whose definition tool_sha256 accepts"
+    if operation.writes is not None and operation.method is not None:
+        return "leave writes out: the method says it"
+    return None
 
 
 def _types(arguments: Mapping[str, Argument]) -> tuple[tuple[str, str], ...]:
@@ -149,7 +191,7 @@ def _types(arguments: Mapping[str, Argument]) -> tuple[tuple[str, str], ...]:
 
 
 def _fault(name: str, argument: Argument, path: PathTemplate | None, method: str | None) -> str | None:
-    if argument.place == "path" and path is not None and (argument.name or name) not in path.parameters:
+    if argument.place == "path" and (path is None or (argument.name or name) not in path.parameters):
         return f"the path has no parameter {{{argument.name or name}}}"
     if argument.place == "path" and argument.default is not None:
         return "what stands in the path is never absent: leave the default out"
@@ -201,7 +243,16 @@ class Policy(BaseModel):
     @cached_property
     def routes(self) -> RouteTable:
         """Return the operations by method and path."""
-        return RouteTable((one.method, one.path, name) for name, one in self.operations.items())
+        return RouteTable(
+            (one.method, one.path, name)
+            for name, one in self.operations.items()
+            if one.method is not None and one.path is not None
+        )
+
+    @cached_property
+    def tools(self) -> Mapping[str, str]:
+        """Return the operations' names by their tools'."""
+        return {one.tool: name for name, one in self.operations.items() if one.tool is not None}
 
     @property
     def has_limits(self) -> bool:
@@ -216,10 +267,19 @@ class Policy(BaseModel):
 
 def contested_routes(operations: Mapping[str, Operation]) -> Iterator[tuple[str, str]]:
     """Name each operation whose route is not its own alone, and why: so order in the file never decides."""
-    for name, operation in operations.items():
+    routed = [(name, one, one.path) for name, one in operations.items() if one.path is not None]
+    for name, _, path in routed:
         for own_path in OWN_PATHS:
-            if operation.path.overlaps(PathTemplate.parse(own_path)):
+            if path.overlaps(PathTemplate.parse(own_path)):
                 yield name, f"the gateway itself answers {own_path}"
-    for (first, one), (second, two) in combinations(operations.items(), 2):
-        if one.method == two.method and one.path.overlaps(two.path):
-            yield second, f"some {two.method} calls of {two.path} would also be {first} ({one.path})"
+    for (first, one, one_path), (second, two, two_path) in combinations(routed, 2):
+        if one.method == two.method and one_path.overlaps(two_path):
+            yield second, f"some {two.method} calls of {two_path} would also be {first} ({one_path})"
+
+
+def contested_tools(operations: Mapping[str, Operation]) -> Iterator[tuple[str, str]]:
+    """Name each operation whose tool another one has already, and why that cannot be."""
+    first: dict[str, str] = {}
+    for name, operation in operations.items():
+        if operation.tool is not None and first.setdefault(operation.tool, name) != name:
+            yield name, f"{operation.tool} is already the tool of {first[operation.tool]}"

@@ -10,8 +10,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, 
 from delegation.authorization_details import AccountTransfer
 from delegation.scope import Scope
 from delegation.token import AccessToken, Actor, DelegationToken
-from gateway.arguments import UnusableArgument, read_arguments
+from gateway.arguments import UnusableArgument, json_object, read_arguments
 from gateway.decision import Decision, Deny, Request, decide
+from gateway.mcp_decision import called_tool, operation_arguments
+from gateway.mcp_revision import CALL
 from gateway.policy import Policy
 from gateway.recorded import outcome
 from gateway.rest import target_of
@@ -44,15 +46,20 @@ class CaseToken(BaseModel):
 
 
 class Case(BaseModel):
-    """One call and the decision on it: `permit`, or `deny` and the kind of the refusal."""
+    """One call and the decision on it: `permit`, or `deny` and the kind of the refusal.
+
+    `call` is a method and a path, with the `body` of the call; or `tools/call` and a tool, with its
+    `arguments` in JSON. Cases begin where a tool is accepted.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    call: Annotated[str, StringConstraints(pattern=r"^[A-Z]+ /\S*$")]
+    call: Annotated[str, StringConstraints(pattern=r"^([A-Z]+ /\S*|tools/call \S+)$")]
     token: CaseToken
     time: Time = datetime(2026, 6, 15, 12, tzinfo=UTC)
     body: str | None = None
+    arguments: str | None = None
     expect: Annotated[str, StringConstraints(pattern=r"^(permit|deny [a-z-]+|permit observed [a-z-]+)$")]
 
 
@@ -96,6 +103,8 @@ def failures(policy: Policy, file: Path) -> tuple[int, list[Fault]]:
 def decision_of(policy: Policy, case: Case) -> Decision:
     """Decide on a case as the door would; limits have room."""
     method, _, address = case.call.partition(" ")
+    if method == CALL:
+        return _decision_of_tool(policy, case, address)
     path, _, query = address.partition("?")
     target = target_of(policy, method, path.encode())
     if isinstance(target, Deny):
@@ -108,6 +117,19 @@ def decision_of(policy: Policy, case: Case) -> Decision:
     except UnusableArgument as error:
         arguments = error
     return decide(policy, Request(target.operation, _token(case, policy), case.time, arguments))
+
+
+def _decision_of_tool(policy: Policy, case: Case, tool: str) -> Decision:
+    try:
+        document = json_object((case.arguments or "{}").encode(), "application/json")
+    except UnusableArgument as error:
+        return Deny(400, "invalid-request", str(error), "")
+    found = called_tool(policy, {"name": tool, "arguments": document})
+    if isinstance(found, Deny):
+        return found
+    name = policy.tools[tool]
+    arguments = operation_arguments(policy.operations[name], document)
+    return decide(policy, Request(name, _token(case, policy), case.time, arguments))
 
 
 def _failed(policy: Policy, document: YamlDocument, cases: tuple[Case, ...]) -> Iterator[Fault]:

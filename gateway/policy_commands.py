@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +22,9 @@ from gateway.policy_file import UnsoundPolicy, read_policy, reviewed_policy
 from gateway.policy_review import warnings
 from gateway.recorded import POLICYS_OWN, CannotTell, outcome, recorded_outcome, recorded_request, under
 from gateway.settings import DATABASE_FILE, POLICIES, Settings
+
+_MEMBERS: Final = frozenset({"decision", "decision_id", "operation", "reason", "time"})
+"""What a line of a log has that is a record."""
 
 
 class Unusable(Exception):
@@ -88,7 +91,7 @@ def _explain(parsed: argparse.Namespace) -> int:
     record = _record(parsed.decision, parsed.log)
     status, kind = recorded_outcome(record)
     said = f"{status} {kind}" if kind else status
-    sys.stdout.write(f"{parsed.decision}  {record['time']}  {said}\n{record['reason']}\n")
+    _say(f"{parsed.decision}  {record['time']}  {said}", record["reason"])
     try:
         request = recorded_request(record)
     except CannotTell as error:
@@ -100,13 +103,14 @@ def _explain(parsed: argparse.Namespace) -> int:
     policy = _policy_of(record, parsed.policy)
     if request.operation not in policy.operations:
         raise Unusable(f"{request.operation} is not in this policy: it is another than the one that decided")
-    call = f"{record['call'].get('method', '')} {record.get('resource') or ''}".strip()
-    sys.stdout.write(f"policy {policy.version}\n  operation       {request.operation}: {call}\n")
+    parts = (record["call"].get("method"), record["call"].get("tool"), record.get("resource"))
+    call = " ".join(part for part in parts if part)
+    _say(f"policy {policy.version}", f"  operation       {request.operation}: {call}")
     decided = False
     for check in explanation(policy, request):
         mark = "  <- decided" if check.outcome == "fail" and not decided else ""
         decided = decided or check.outcome == "fail"
-        sys.stdout.write(f"  {check.name:<15} {check.outcome:<12} {check.values}{mark}\n")
+        _say(f"  {check.name:<15} {check.outcome:<12} {check.values}{mark}")
     if outcome(decide(policy, request)) != (status, kind):
         sys.stderr.write(
             "This policy decides otherwise than the record says: it is not the one that decided.\n"
@@ -141,15 +145,22 @@ def _replayed(policy: Policy, record: Mapping[str, Any]) -> str:
     try:
         request = under(policy, record)
     except CannotTell as error:
-        sys.stdout.write(f"{record['decision_id']}  {record['operation']}: cannot be told: {error}\n")
+        _say(f"{record['decision_id']}  {record['operation']}: cannot be told: {error}")
         return "untold"
     decision = request if isinstance(request, Deny) else decide(policy, request)
     after = outcome(decision)
     if after == before:
         return "same"
     told = " -> ".join(" ".join(filter(None, one)) for one in (before, after))
-    sys.stdout.write(f"{record['decision_id']}  {record['operation']}: {told}: {decision.reason}\n")
+    _say(f"{record['decision_id']}  {record['operation']}: {told}: {decision.reason}")
     return "changed"
+
+
+def _say(*lines: str) -> None:
+    """Print lines that hold what a log holds: what a terminal would obey is shown, and not obeyed."""
+    for line in lines:
+        shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
+        sys.stdout.write(f"{shown}\n")
 
 
 def _logged(path: Path) -> Iterator[dict[str, Any]]:
@@ -161,9 +172,9 @@ def _logged(path: Path) -> Iterator[dict[str, Any]]:
                     continue
                 try:
                     record = json.loads(line)
-                except ValueError:
+                except (ValueError, RecursionError):
                     continue
-                if record.get("service") == "gateway" and {"decision", "decision_id"} <= record.keys():
+                if record.get("service") == "gateway" and record.keys() >= _MEMBERS:
                     yield record
     except (OSError, UnicodeDecodeError) as error:
         raise Unusable(f"{path}: cannot be read") from error

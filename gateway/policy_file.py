@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.policy import Operation, Policy, contested_routes
+from gateway.policy import Operation, Policy, contested_routes, contested_tools
 from gateway.policy_review import unknown_scopes
 from gateway.yaml_lines import Fault, NotYaml, YamlDocument
 
@@ -64,11 +64,7 @@ class PolicyFile:
             UnsoundPolicy: there is none, and nothing may be allowed.
         """
         if self._policy is None:
-            version = _version(self._path)
-            if version != self._read_version:
-                self._read(version)
-        if self._policy is None:
-            raise self._refused or UnsoundPolicy(self._path, [])
+            raise self._refused or UnsoundPolicy(self._path, [Fault(1, "changed while it was read")])
         return self._policy
 
     @property
@@ -93,23 +89,27 @@ class PolicyFile:
             await asyncio.to_thread(self.look)
 
     def _read(self, version: "_FileVersion") -> None:
-        self._read_version = version
+        policy, refused = None, None
         try:
             policy = read_policy(self._path)
         except UnsoundPolicy as error:
-            self._refused = error
+            refused = error
+        if _version(self._path) != version:
+            return  # what was read may be the half of a policy; the next look finds the change
+        self._read_version, self._refused = version, refused
+        if policy is None:
             stays = (
                 f"Policy {self._policy.version} stays in force" if self._policy else "Every call is refused"
             )
-            _log.error("%s until the policy is sound:\n%s", stays, error)
+            _log.error("%s until the policy is sound:\n%s", stays, refused)
             return
         if self._kept is not None:
             _keep(policy, self._path, self._kept)
-        self._policy, self._refused = policy, None
+        self._policy = policy
         _log.info("policy %s is in force", policy.version)
 
 
-_FileVersion = tuple[int, int, int] | None
+_FileVersion = tuple[int, int, int, int] | None
 
 
 def _keep(policy: Policy, path: Path, folder: Path) -> None:
@@ -159,8 +159,11 @@ def _checked(document: YamlDocument, path: Path, version: str) -> Policy:
     except ValidationError as error:
         faults += [Fault(document.line(_location(one)), _message(one)) for one in error.errors()]
     faults += unknown_scopes(policy, document)
-    for name, reason in contested_routes(_sound_operations(document.value)):
-        faults.append(Fault(document.line(("operations", name, "path")), f"operations.{name}.path: {reason}"))
+    operations = _sound_operations(document.value)
+    for key, contested in (("path", contested_routes(operations)), ("tool", contested_tools(operations))):
+        for name, reason in contested:
+            line = document.line(("operations", name, key))
+            faults.append(Fault(line, f"operations.{name}.{key}: {reason}"))
     if policy is None or faults:
         raise UnsoundPolicy(path, faults)
     return policy
@@ -169,7 +172,8 @@ def _checked(document: YamlDocument, path: Path, version: str) -> Policy:
 def _version(path: Path) -> _FileVersion:
     with suppress(OSError):
         found = path.stat()
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        # The time of a file's last change can be set, as copying tools do; that of its status cannot.
+        return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
     return None
 
 

@@ -61,6 +61,9 @@ def _idle_rules(name: str, operation: Operation) -> Iterator[Finding]:
     for argument in operation.arguments:
         if not any(one.reads(argument) for one in operation.compiled):
             yield (*here, "arguments", argument), "no condition looks at it, and a call without it is refused"
+    if operation.tool is not None and operation.tool_sha256 is None:
+        reason = f"nobody may call it: accept its definition with `tools accept {operation.tool}`"
+        yield (*here, "tool"), reason
     agent, customer = operation.rate.agent, operation.rate.customer
     if agent and customer and customer.calls >= agent.calls and customer.seconds <= agent.seconds:
         yield (*here, "rate", "customer"), f"is never reached: {agent} of the agent is used up before"
@@ -90,7 +93,11 @@ def _holds(operation: Operation, number: int) -> bool:
 
 def _differences(policy: Policy, resource: Mapping[str, Any]) -> Iterator[Finding]:
     served = set(_routes(resource))
-    named = {(one.method, _shape(str(one.path))): name for name, one in policy.operations.items()}
+    named = {
+        (one.method, _shape(str(one.path))): name
+        for name, one in policy.operations.items()
+        if one.method is not None and one.path is not None
+    }
     for method, path in sorted(served):
         if (method, _shape(path)) not in named:
             yield ("operations",), f"no operation stands for {method} {path}, which the resource serves"

@@ -18,33 +18,38 @@ _RETRY_AFTER_SECONDS: Final = "2"
 
 def refused(deny: Deny, decision: Mapping[str, str], resource_metadata_url: str) -> Response:
     """Answer a denied call; `decision` holds the headers that say what was decided."""
-    headers = dict(decision)
+    headers = refusal_headers(deny, decision, resource_metadata_url)
+    return _problem(deny.status, deny.kind, deny.reason, deny.next_step, deny.operation, headers)
+
+
+def refusal_headers(deny: Deny, decision: Mapping[str, str], resource_metadata_url: str) -> dict[str, str]:
+    """Return the fields of the answer to a denied call, in whatever form its body is."""
+    headers = {**decision, "cache-control": "no-store"}
     if deny.challenge is not None:
         headers["www-authenticate"] = deny.challenge.challenge(resource_metadata_url)
     if deny.allow:
         headers["allow"] = ", ".join(deny.allow)
     if deny.retry_after_seconds is not None:
         headers["retry-after"] = str(deny.retry_after_seconds)
-    return _problem(deny.status, deny.kind, deny.reason, deny.next_step, deny.operation, headers)
+    elif deny.status == 503:
+        headers["retry-after"] = _RETRY_AFTER_SECONDS
+    return headers
 
 
 def unanswered(fault: UpstreamFault | BodyTooLong, permit: Permit, decision: Mapping[str, str]) -> Response:
     """Answer a permitted call that got no answer from the resource."""
-    return _problem(fault.status, fault.kind, fault.reason, fault.next_step, permit.operation, dict(decision))
+    headers = {**decision, "cache-control": "no-store"}
+    return _problem(fault.status, fault.kind, fault.reason, fault.next_step, permit.operation, headers)
 
 
 async def no_policy(_request: Request, _error: Exception) -> Response:
     """Answer a request for a document that is made from the policy, while there is none."""
-    deny = deny_unverifiable("The policy")
-    return _problem(deny.status, deny.kind, deny.reason, deny.next_step, None, {})
+    return refused(deny_unverifiable("The policy"), {}, "")
 
 
 def _problem(
     status: int, kind: str, reason: str, next_step: str, operation: str | None, headers: dict[str, str]
 ) -> Response:
-    headers["cache-control"] = "no-store"
-    if status == 503:
-        headers["retry-after"] = _RETRY_AFTER_SECONDS
     return Problem(
         status,
         f"{reason} {next_step}",

@@ -7,6 +7,7 @@ from starlette.routing import Route
 from delegation.signing_key import SigningKey, jwk_set
 from gateway.authzen import WELL_KNOWN as AUTHZEN
 from gateway.authzen import configuration as authzen_configuration
+from gateway.mcp_listing import PATH as MCP
 from gateway.metadata import WELL_KNOWN, resource_metadata
 from gateway.openapi import openapi
 from gateway.policy_file import PolicyFile
@@ -14,10 +15,12 @@ from gateway.settings import Settings
 
 
 def published_routes(policy: PolicyFile, settings: Settings, key: SigningKey) -> list[Route]:
-    """Return the routes of the documents; two are made from the policy in force."""
+    """Return the routes of the documents; some are made from the policy in force."""
 
-    async def metadata(_request: Request) -> Response:
-        document = resource_metadata(policy.current(), settings.issuer, settings.resource_metadata_url)
+    async def metadata(request: Request) -> Response:
+        # Before the path of a resource stands the well-known part (RFC 9728 §3.1).
+        path = request.url.path.removeprefix(WELL_KNOWN)
+        document = resource_metadata(policy.current(), settings.issuer, settings.resource_metadata_url, path)
         return JSONResponse(document)
 
     async def description(_request: Request) -> Response:
@@ -32,6 +35,7 @@ def published_routes(policy: PolicyFile, settings: Settings, key: SigningKey) ->
 
     return [
         Route(WELL_KNOWN, metadata),
+        Route(WELL_KNOWN + MCP, metadata),
         Route("/openapi.json", description),
         Route("/jwks.json", jwks),
         Route(AUTHZEN, authzen),

@@ -11,6 +11,7 @@ from delegation.jwks import RemoteKeySet
 from gateway.decision_log import DecisionLog
 from gateway.limits_in_redis import LimitsInRedis
 from gateway.policy_file import PolicyFile, UnsoundPolicy
+from gateway.tool_registry import ToolRegistry
 from gateway.upstream import Upstream, UpstreamFault
 
 _PATIENCE_SECONDS: Final = 2.0
@@ -61,7 +62,7 @@ def checks(
     return found
 
 
-def warnings(policy: PolicyFile) -> dict[str, Check]:
+def warnings(policy: PolicyFile, tools: ToolRegistry) -> dict[str, Check]:
     """Return what does not keep the gateway from its work, and somebody must see to all the same."""
 
     async def policy_is_the_files() -> None:
@@ -70,4 +71,10 @@ def warnings(policy: PolicyFile) -> dict[str, Check]:
                 f"the changed file is refused, and the policy before it is in force: {policy.refused}"
             )
 
-    return {"policy": policy_is_the_files}
+    async def tools_are_accepted() -> None:
+        found = tools.quarantined(policy.current())
+        if found:
+            named = ", ".join(f"{tool} ({state})" for tool, state in found.items())
+            raise NotReady(f"in quarantine, and called by nobody: {named}; see `python -m gateway tools`")
+
+    return {"policy": policy_is_the_files, "tools": tools_are_accepted}

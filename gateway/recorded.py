@@ -8,10 +8,12 @@ from delegation.authorization_details import AccountTransfer
 from delegation.scope import Scope
 from delegation.token import AccessToken, Actor, DelegationToken
 from gateway.arguments import UnusableArgument
+from gateway.condition import Value
 from gateway.decision import Decision, Deny, Permit, Request
+from gateway.mcp_decision import deny_unknown_tool
 from gateway.policy import Policy
 from gateway.rate import Exceeded, Rate
-from gateway.rest import target_of
+from gateway.rest import Target, target_of
 
 POLICYS_OWN: Final = frozenset(
     {
@@ -87,24 +89,44 @@ def under(policy: Policy, record: Mapping[str, Any]) -> Request | Deny:
         CannotTell: the policy asks for what the record does not hold.
     """
     request = recorded_request(record)
-    method, path = record["call"].get("method"), record.get("resource")
-    if method is None or path is None or "..." in path:
-        raise CannotTell("the record does not hold method and path whole")
-    target = target_of(policy, method, path.encode())
-    if isinstance(target, Deny):
-        return target
-    declared = policy.operations[target.operation].arguments
+    found = _operation(policy, record)
+    if isinstance(found, Deny):
+        return found
+    declared = policy.operations[found.operation].arguments
     if isinstance(request.arguments, UnusableArgument):
-        return _with(request, target.operation, request.arguments if declared else {})
+        return _with(request, found.operation, request.arguments if declared else {})
     arguments: dict[str, Any] = {}
     for name, argument in declared.items():
-        if argument.place == "path":
-            arguments[name] = argument.of_text(target.parameters[argument.name or name])
-        elif name in request.arguments:
-            arguments[name] = request.arguments[name]
-        else:
+        in_path = argument.place == "path" and bool(found.parameters)
+        if not in_path and name not in request.arguments:
             raise CannotTell(f"the record does not hold the argument {name}")
-    return _with(request, target.operation, arguments)
+        value = found.parameters[argument.name or name] if in_path else request.arguments[name]
+        was_text = in_path or (argument.place == "query" and "tool" not in record["call"])
+        try:
+            # Its type here may be another than the one that it was recorded with.
+            arguments[name] = argument.of_text(_text(value)) if was_text else argument.of_json(value)
+        except UnusableArgument as error:
+            return _with(request, found.operation, UnusableArgument(f"The argument {name} {error}."))
+    return _with(request, found.operation, arguments)
+
+
+def _operation(policy: Policy, record: Mapping[str, Any]) -> Target | Deny:
+    """Return the operation that a recorded call is in this policy, and its path's parameters."""
+    method, path, tool = record["call"].get("method"), record.get("resource"), record["call"].get("tool")
+    if tool is not None:
+        if tool not in policy.tools:
+            return deny_unknown_tool()
+        operation = policy.operations[policy.tools[tool]]
+        if operation.path is None:
+            return Target(policy.tools[tool], {})
+        method = operation.method
+    if method is None or path is None or "..." in path:
+        raise CannotTell("the record does not hold method and path whole")
+    return target_of(policy, method, path.encode())
+
+
+def _text(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _with(request: Request, operation: str, arguments: Any) -> Request:  # noqa: ANN401 - as Request has it

@@ -1,14 +1,14 @@
 """One permitted call, passed on to the resource and its answer passed back, both as they come."""
 
-import asyncio
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from delegation.trace import outgoing_headers
-from gateway.request_body import RequestBody
-from gateway.request_headers import forwarded, has_body
+from gateway.caller_watch import CallerWatch
+from gateway.request_body import BodyTooLong, RequestBody
+from gateway.request_headers import forwarded, has_body, headers_of
 from gateway.response_headers import returned
 from gateway.upstream import Answer, Upstream, UpstreamFault
 
@@ -20,42 +20,46 @@ class CutShort(Exception):
 
 
 async def relay(
-    scope: Scope, receive: Receive, send: Send, *, upstream: Upstream, max_body_bytes: int, add: RawHeaders
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    upstream: Upstream,
+    max_body_bytes: int,
+    add: RawHeaders,
+    pass_on: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Make the call at the resource and send its answer, with the fields in `add` besides its own.
+
+    `pass_on` are the fields of a protocol that go to the resource besides those that always do.
 
     A caller that goes away ends the call at the resource too.
 
     Raises:
         BodyTooLong: the request's body passed the limit; nothing of an answer is sent.
-        CallerGone: the caller went away in the middle of its body.
+        CallerGone: the caller went away.
         UpstreamFault: the resource gave no answer; nothing of one is sent.
         CutShort: the answer broke off on its way, and its end is not sent.
     """
-    headers = Headers(scope=scope)
+    headers = headers_of(scope)
     body = RequestBody(receive, present=has_body(headers), limit=max_body_bytes)
     call = upstream.answer(
         scope["method"],
         scope["raw_path"].decode("ascii"),
         scope["query_string"].decode("ascii"),
-        [*forwarded(headers), *outgoing_headers().items(), ("via", f"{scope['http_version']} agent-gateway")],
+        [
+            *forwarded(headers),
+            *pass_on,
+            *outgoing_headers().items(),
+            ("via", f"{scope['http_version']} agent-gateway"),
+        ],
         body.content,
     )
-    answering = asyncio.create_task(_answer(call, body, send, add))
-    leaving = asyncio.create_task(body.caller_gone())
-    try:
-        await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        answering.cancel()
-        leaving.cancel()
-        await asyncio.wait((answering, leaving))
-    if not answering.cancelled():
-        await answering
+    async with CallerWatch(body.caller_gone):
+        await _answer(call, send, add)
 
 
-async def _answer(
-    call: AbstractAsyncContextManager[Answer], body: RequestBody, send: Send, add: RawHeaders
-) -> None:
+async def _answer(call: AbstractAsyncContextManager[Answer], send: Send, add: RawHeaders) -> None:
     begun = False
     try:
         async with call as answer:
@@ -63,11 +67,12 @@ async def _answer(
             begun = True
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
             async for piece in answer.content:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                more = not answer.is_complete
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
+                if not more:
+                    return
             await send({"type": "http.response.body"})
-    except UpstreamFault as fault:
+    except (UpstreamFault, BodyTooLong) as fault:
         if begun:
             raise CutShort from fault
-        if body.fault is not None:
-            raise body.fault from fault
         raise

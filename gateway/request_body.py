@@ -89,9 +89,14 @@ async def held_body(receive: Receive, *, present: bool, limit: int, seconds: flo
                 held += piece
     except TimeoutError:
         raise BodyTooSlow from None
-    again: list[Message] = [{"type": "http.request", "body": bytes(held), "more_body": False}]
+    return bytes(held), replaying(bytes(held), receive)
+
+
+def replaying(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives this body, whole, and then whatever `receive` gives."""
+    again: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
         return again.pop() if again else await receive()
 
-    return bytes(held), replay
+    return replay

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from delegation.bearer import InvalidRequest
 
@@ -23,24 +24,57 @@ FORWARDED: Final = (
 _ONCE: Final = ("host", "transfer-encoding", *(name for name in FORWARDED if not name.startswith("accept")))
 _MAX_QUERY_BYTES: Final = 2048
 _TEXT: Final = re.compile(r"[\t\x20-\x7E]*\Z")
+_READ: Final = "gateway.request_headers"
 _QUERY: Final = re.compile(rb"[\x21\x22\x24-\x7E]*\Z")
 
 
-def ambiguity(headers: Headers, query: bytes) -> str | None:
+class RequestHeaders(Headers):
+    """The header fields of one request, sorted by name once; Starlette's looks through all each time."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope=scope)
+        self.fields: dict[str, list[str]] = {}
+        for name, value in scope["headers"]:
+            self.fields.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+
+    def getlist(self, key: str) -> list[str]:
+        """Return every value of a field."""
+        return self.fields.get(key.lower(), [])
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - the mapping's own type
+        """Return the first value of a field."""
+        values = self.fields.get(key.lower())
+        return values[0] if values else default
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key.lower() in self.fields
+
+
+def headers_of(scope: Scope) -> RequestHeaders:
+    """Return a request's header fields, read at the first time."""
+    found: RequestHeaders | None = scope.get(_READ)
+    if found is None:
+        found = scope[_READ] = RequestHeaders(scope)
+    return found
+
+
+def ambiguity(headers: RequestHeaders, query: bytes) -> str | None:
     """Say what in a request two servers could read differently; None if nothing."""
-    if not _QUERY.match(query):
+    if query and not _QUERY.match(query):
         return "The query has a character that must be percent-encoded."
-    for name in _ONCE:
-        if len(headers.getlist(name)) > 1:
+    fields = headers.fields
+    for name, values in fields.items():
+        if len(values) > 1 and name in _ONCE:
             return f"The request has more than one {name} header."
-    if "content-length" in headers and "transfer-encoding" in headers:
+    if "transfer-encoding" in fields and "content-length" in fields:
         return "The request has both a content-length and a transfer-encoding header."
-    if headers.get("transfer-encoding", "chunked").lower() != "chunked" or "content-encoding" in headers:
+    if headers.get("transfer-encoding", "chunked").lower() != "chunked" or "content-encoding" in fields:
         return "The body is compressed, and what it holds is known only to who unpacks it."
-    if not set(FORWARDED).isdisjoint(_options(headers.getlist("connection"))):
+    if not _options(headers.getlist("connection")).isdisjoint(FORWARDED):
         return "The connection header names a field that is not for this connection alone."
-    if not all(_TEXT.match(value) for name in FORWARDED for value in headers.getlist(name)):
-        return "A header has a character that is not printable ASCII."
+    for name, values in fields.items():
+        if name in FORWARDED and not all(map(_TEXT.match, values)):
+            return "A header has a character that is not printable ASCII."
     return None
 
 
@@ -50,6 +84,8 @@ def query_parameters(query: bytes) -> dict[str, list[str]]:
     Raises:
         InvalidRequest: it is long enough that reading it is work, which nobody gets done without a token.
     """
+    if not query:
+        return {}
     if len(query) > _MAX_QUERY_BYTES:
         raise InvalidRequest(f"Send a query of at most {_MAX_QUERY_BYTES} bytes.")
     return parse_qs(query.decode("latin-1"), keep_blank_values=True)
@@ -67,7 +103,7 @@ def has_body(headers: Headers) -> bool:
 
 def forwarded(headers: Headers) -> list[tuple[str, str]]:
     """Return the fields that go on to the resource."""
-    return [(name, value) for name in FORWARDED for value in headers.getlist(name)]
+    return [(name, value) for name in FORWARDED if name in headers for value in headers.getlist(name)]
 
 
 def _options(connection: Iterable[str]) -> set[str]:

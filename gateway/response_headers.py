@@ -1,6 +1,7 @@
 """Response header fields: what of the resource's answer goes back to the caller."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from gateway.decision import Decision, Permit
@@ -18,27 +19,42 @@ _HOP_BY_HOP: Final = frozenset(
         b"upgrade",
     }
 )
-# A cookie would be a session beside the token; what names the software helps nobody but an attacker; the
-# date is our server's to set; and only we say what we decided.
+# A cookie or an MCP session would be a session beside the token; what names the software helps nobody but an
+# attacker; the date is our server's to set; and only we say what we decided.
 OURS: Final = frozenset(
-    {b"date", b"decision", b"decision-id", b"server", b"set-cookie", b"set-cookie2", b"x-powered-by"}
+    {
+        b"date",
+        b"decision",
+        b"decision-id",
+        b"mcp-session-id",
+        b"server",
+        b"set-cookie",
+        b"set-cookie2",
+        b"x-powered-by",
+    }
 )
+_DROPPED: Final = _HOP_BY_HOP | OURS
 
 
-def returned(raw_headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return the end-to-end fields of the resource's answer (RFC 9110 §7.6.1)."""
-    headers = [(name.lower(), value) for name, value in raw_headers]
+def returned(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the end-to-end fields of the resource's answer (RFC 9110 §7.6.1); names in lower case."""
+    dropped = _DROPPED
     options = [option for name, value in headers if name == b"connection" for option in value.split(b",")]
-    dropped = _HOP_BY_HOP | OURS | {option.strip().lower() for option in options}
-    return [(name, value) for name, value in headers if name not in dropped]
+    if options:
+        dropped = dropped | {option.strip().lower() for option in options}
+    return [field for field in headers if field[0] not in dropped]
 
 
 def decision_headers(decision: Decision, decision_id: str) -> dict[str, str]:
     """Return the fields that tell a caller what was decided, as an item with parameters (RFC 9651 §3.3)."""
-    parameters = {"operation": decision.operation, "reason": decision.reason}
-    item = "permit" if isinstance(decision, Permit) else "deny"
-    item += "".join(f";{name}={_sf_string(value)}" for name, value in parameters.items() if value)
+    item = _item("permit" if isinstance(decision, Permit) else "deny", decision.operation, decision.reason)
     return {"decision-id": decision_id, "decision": item}
+
+
+@lru_cache(maxsize=1000)
+def _item(item: str, operation: str | None, reason: str) -> str:
+    parameters = {"operation": operation, "reason": reason}
+    return item + "".join(f";{name}={_sf_string(value)}" for name, value in parameters.items() if value)
 
 
 def _sf_string(text: str) -> str:

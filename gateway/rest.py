@@ -32,10 +32,10 @@ def target_of(policy: Policy, method: str, path: bytes) -> Target | Deny:
         reason = f"No operation stands at this path for {method}."
         return Deny(405, "method-not-allowed", reason, f"It takes {', '.join(allow)}.", allow=allow)
     name = operations[method]
-    template = policy.operations[name].path.segments
+    template = policy.operations[name].path
     parameters = {
         written[1:-1]: segment
-        for written, segment in zip(template, segments, strict=True)
+        for written, segment in zip(template.segments if template else (), segments, strict=True)
         if is_parameter(written)
     }
     return Target(name, parameters)

@@ -15,7 +15,9 @@ MetadataUrl = Annotated[
 
 DATABASE_FILE: Final = "gateway.sqlite3"
 POLICIES: Final = "policies"
-"""Where in `DATA_DIR` the records are, and each policy that came into force, as `version.yaml`."""
+TOOLS: Final = "tools"
+"""Where in `DATA_DIR` the records are, each policy that came into force, as `version.yaml`, and each tool's
+definition that was seen, as `hash.json`."""
 
 
 class Settings(BaseSettings):
@@ -46,6 +48,9 @@ class Settings(BaseSettings):
     upstream_read_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
     max_body_bytes: Annotated[int, Field(ge=0)] = 64 * 1024
     held_body_seconds: Annotated[float, Field(gt=0)] = 10.0
+    verified_tokens: Annotated[int, Field(ge=0)] = 10_000
+    mcp_allowed_origins: Annotated[str, StringConstraints(pattern=r"^(https?://[^/?#@\s]+ ?)*$")] = ""
+    tools_refresh_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
     max_limited_keys: Annotated[int, Field(ge=1)] = 100_000
     redis_url: SecretStr = SecretStr("")
     redis_key_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:._-]{1,64}$")] = "agent-gateway:"

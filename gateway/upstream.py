@@ -1,65 +1,63 @@
-"""The resource behind the gateway, as an HTTP client sees it."""
+"""The resource behind the gateway, as an HTTP client sees it.
+
+A client of our own: aiohttp's took longer than everything else that is done for a call.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Final, Self
+from urllib.parse import urlsplit
 
-from aiohttp import (
-    ClientConnectorError,
-    ClientError,
-    ClientResponse,
-    ClientSession,
-    ClientTimeout,
-    ConnectionTimeoutError,
-    DummyCookieJar,
-    StreamReader,
-    TCPConnector,
-)
-from yarl import URL
+from gateway.upstream_connection import Connection, ConnectionLost
+from gateway.upstream_fault import TimedOut, Unreachable, UpstreamFault
 
-# Less than the 5 s after which uvicorn closes an idle connection: a write must not meet one just closing.
+__all__ = ["Answer", "TimedOut", "Unreachable", "Upstream", "UpstreamFault"]
+
+# Less than the time after which servers close an idle connection: a write must not meet one just closing.
 _IDLE_SECONDS: Final = 4.0
+_PORTS: Final = {"http": 80, "https": 443}
+_REPEATABLE: Final = frozenset({"GET", "HEAD"})
 
 
-class UpstreamFault(Exception):
-    """The resource gave no answer that can be passed on.
-
-    `status` is the gateway's own, `kind` the last part of the problem's type. `reason` and `next_step` are
-    for the caller and name nothing behind the gateway.
-    """
-
-    status = 502
-    kind = "upstream-broken"
-    reason = "The resource gave no complete answer."
-    next_step = "It may have done what was asked: repeat a write only with the same Idempotency-Key."
-
-
-class Unreachable(UpstreamFault):
-    """No connection, or none in time: the call was not made."""
-
-    kind = "upstream-unreachable"
-    reason = "The resource cannot be reached."
-    next_step = "Nothing was done. Send the call again shortly."
-
-
-class TimedOut(UpstreamFault):
-    """No answer in time: the call may have been carried out all the same."""
-
-    status = 504
-    kind = "upstream-timeout"
-    reason = "The resource did not answer in time."
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer whose body is still to be read: `content` gives it piece by piece, as it comes."""
+    """An answer whose content is still to be read: `content` gives it piece by piece, as it comes."""
 
-    status: int
-    headers: tuple[tuple[bytes, bytes], ...]
-    content: AsyncIterator[bytes]
+    def __init__(
+        self, status: int, headers: Sequence[tuple[bytes, bytes]], content: AsyncIterator[bytes]
+    ) -> None:
+        """Names of `headers` are in lower case."""
+        self.status = status
+        self.headers = headers
+        self.content = content
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether it is known already that nothing is left to be read."""
+        return False
+
+
+class _AnswerOn(Answer):
+    """The answer that is being read on this connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.answer.status, connection.answer.headers, self)
+        self._connection = connection
+
+    @property
+    def is_complete(self) -> bool:
+        return self._connection.answer.complete and not self._connection.answer.pieces
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self._connection.piece()
+        if not piece:
+            raise StopAsyncIteration
+        return piece
 
 
 class Upstream:
@@ -73,76 +71,146 @@ class Upstream:
         connect_timeout_seconds: float,
         read_timeout_seconds: float,
     ) -> None:
-        self._origin = URL(origin)
-        self._max_connections = max_connections
+        """`connect_timeout_seconds` holds for the wait in line for a connection too."""
+        address = urlsplit(origin)
+        self._host = address.hostname or ""
+        self._port = address.port or _PORTS[address.scheme]
+        self._fields = f" HTTP/1.1\r\nhost: {address.netloc}\r\n"
+        self._tls = ssl.create_default_context() if address.scheme == "https" else None
+        self._connect_timeout_seconds = connect_timeout_seconds
         self._read_timeout_seconds = read_timeout_seconds
-        # No total: an answer may go on as long as it keeps coming. `connect` holds for the wait in line too.
-        self._timeout = ClientTimeout(
-            total=None, connect=connect_timeout_seconds, sock_read=read_timeout_seconds
-        )
-        self._session: ClientSession
+        self._places = asyncio.Semaphore(max_connections)
+        self._idle: list[Connection] = []
 
     async def __aenter__(self) -> Self:
-        self._session = ClientSession(
-            connector=TCPConnector(limit=self._max_connections, keepalive_timeout=_IDLE_SECONDS),
-            timeout=self._timeout,
-            cookie_jar=DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._session.close()
+        for connection in self._idle:
+            connection.close()
+        self._idle.clear()
 
-    @asynccontextmanager
-    async def answer(
+    def answer(
         self,
         method: str,
         path: str,
         query: str = "",
-        headers: list[tuple[str, str]] | None = None,
+        headers: Sequence[tuple[str, str]] = (),
         body: AsyncIterator[bytes] | None = None,
-    ) -> AsyncIterator[Answer]:
-        """Make one call and give the answer; path and query are sent as they are.
+    ) -> AbstractAsyncContextManager[Answer]:
+        """Make one call and give the answer, as an async context manager; path and query go as they are.
 
-        An idempotent call without a body is made a second time if its connection breaks before the answer
-        begins, which a kept connection may do at any time (RFC 9112 §9.3.1).
+        A GET is made a second time if it went out on a kept connection that breaks before the answer begins,
+        which one may do at any time (RFC 9112 §9.3.1). Of an answer that comes early the rest of the body is
+        not sent.
 
         Raises:
             UpstreamFault: no answer came, or it broke off while it was read.
+            Exception: whatever the body raised instead of giving its end.
         """
-        origin = self._origin
-        url = URL.build(
-            scheme=origin.scheme, authority=origin.raw_authority, path=path, query_string=query, encoded=True
-        )
-        call = self._session.request(method, url, headers=headers, data=body, allow_redirects=False)
+        target = f"{path}?{query}" if query else path
+        fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        chunked = body is not None and not any(name == "content-length" for name, _ in headers)
+        framing = "transfer-encoding: chunked\r\n" if chunked else ""
+        head = f"{method} {target}{self._fields}{fields}{framing}\r\n".encode("latin-1")
+        if not head.count(b"\r") == head.count(b"\n") == len(headers) + chunked + 3:
+            raise ValueError("a line break stands in a header field or in the address")
+        return _Exchange(self, method, head, body, chunked=chunked)
+
+    async def acquire(self) -> Connection:
+        """Return a connection for one exchange, kept or new; `release` gives it back.
+
+        Raises:
+            Unreachable: there is none, or none in time.
+        """
+        if not self._places.locked():
+            await self._places.acquire()
+            kept = self._kept()
+            if kept is not None:
+                return kept
+            self._places.release()
         try:
-            async with call as response:
-                if not _ends_visibly(response):
-                    raise UpstreamFault
-                yield Answer(response.status, response.raw_headers, self._pieces(response.content))
-        except (ClientConnectorError, ConnectionTimeoutError) as error:
+            async with asyncio.timeout(self._connect_timeout_seconds):
+                await self._places.acquire()
+                try:
+                    return self._kept() or await self._connected()
+                except BaseException:
+                    self._places.release()
+                    raise
+        except (OSError, TimeoutError) as error:
             raise Unreachable from error
-        except TimeoutError as error:
-            raise TimedOut from error
-        except ClientError as error:
-            raise UpstreamFault from error
 
-    async def _pieces(self, content: StreamReader) -> AsyncIterator[bytes]:
-        while True:
-            # aiohttp 3.14 waits for ever when the connection ends in a malformed chunk: so we keep the time.
-            async with asyncio.timeout(self._read_timeout_seconds):
-                piece = await content.readany()
-            if not piece:
-                return
-            yield piece
+    def release(self, connection: Connection) -> None:
+        """Take a connection back after an exchange, whatever became of it."""
+        if connection.end():
+            self._idle.append(connection)
+        self._places.release()
+
+    def _kept(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed:
+                return connection
+        return None
+
+    async def _connected(self) -> Connection:
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(self._read_timeout_seconds, _IDLE_SECONDS),
+            self._host,
+            self._port,
+            ssl=self._tls,
+        )
+        return connection
 
 
-def _ends_visibly(response: ClientResponse) -> bool:
-    """Tell whether the answer is final and its end can be told from a broken connection (RFC 9112 §6.3)."""
-    chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
-    framed = chunked != ("Content-Length" in response.headers)
-    return response.status >= 200 and (framed or response.status in {204, 304})
+class _Exchange(AbstractAsyncContextManager[Answer]):
+    """One request and its answer; leaving the context early breaks both off."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        method: str,
+        head: bytes,
+        body: AsyncIterator[bytes] | None,
+        *,
+        chunked: bool,
+    ) -> None:
+        self._upstream = upstream
+        self._method = method
+        self._head = head
+        self._body = body
+        self._chunked = chunked
+        self._sending: asyncio.Task[None] | None = None
+        self._connection: Connection
+
+    async def __aenter__(self) -> Answer:
+        try:
+            return await self._begun()
+        except ConnectionLost as fault:
+            if not fault.was_kept or self._method not in _REPEATABLE or self._body is not None:
+                raise
+            return await self._begun()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave()
+
+    async def _begun(self) -> Answer:
+        connection = self._connection = await self._upstream.acquire()
+        try:
+            connection.send(self._method, self._head, with_body=self._body is not None)
+            if self._body is not None:
+                self._sending = asyncio.create_task(connection.send_body(self._body, chunked=self._chunked))
+            await connection.head()
+        except BaseException:
+            self._leave()
+            raise
+        return _AnswerOn(connection)
+
+    def _leave(self) -> None:
+        if self._sending is not None:
+            self._sending.cancel()
+        self._upstream.release(self._connection)

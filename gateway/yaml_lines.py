@@ -1,12 +1,18 @@
 """YAML as plain values of text, mapping and list, with the line that each one stands on."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import yaml
+from yaml.resolver import BaseResolver
 
 Location = tuple[int | str, ...]
 """Keys and indexes from the document's root to a value."""
+
+_PLAIN_TAGS: Final = frozenset(
+    {BaseResolver.DEFAULT_SCALAR_TAG, BaseResolver.DEFAULT_SEQUENCE_TAG, BaseResolver.DEFAULT_MAPPING_TAG}
+)
+"""What a value has that names no tag."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,7 +35,8 @@ class NotYaml(Exception):
 class YamlDocument:
     """One document. Every scalar is text, so that no value changes its type by how it is spelt.
 
-    `faults` holds what YAML takes but nobody should write: repeated keys, aliases, keys that are not text.
+    `faults` holds what YAML takes but nobody should write: repeated keys, aliases, tags, keys that are not
+    text.
     """
 
     value: Any = None
@@ -44,15 +51,19 @@ class YamlDocument:
         Raises:
             NotYaml: its syntax is broken, or it is more than one document.
         """
+        for number, written in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+            # YAML ends a line, and a comment, at characters at which editors and reviews show no end.
+            if not written.removesuffix("\r").replace("\t", " ").isprintable():
+                raise NotYaml(Fault(number, "not YAML: it has a character that cannot be seen"))
+        document = cls()
         try:
             root = yaml.compose(text, Loader=yaml.BaseLoader)
+            document.value = document._value_of(root, ()) if root else None
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise NotYaml(Fault(line, f"not YAML: {error.problem}")) from error
-        except yaml.YAMLError as error:
-            raise NotYaml(Fault(1, "not YAML: it has a character that YAML forbids")) from error
-        document = cls()
-        document.value = document._value_of(root, ()) if root else None
+        except RecursionError as error:
+            raise NotYaml(Fault(1, "not YAML that can be read: it is nested too deeply")) from error
         return document
 
     def line(self, location: Location) -> int:
@@ -68,6 +79,8 @@ class YamlDocument:
             self._blame(node, "aliases are not read here: write the value out")
             return None
         self._seen.add(id(node))
+        if node.tag not in _PLAIN_TAGS:
+            self._blame(node, "tags are not read here: write the value alone")
         if isinstance(node, yaml.MappingNode):
             return self._mapping_of(node, location)
         if isinstance(node, yaml.SequenceNode):

@@ -41,13 +41,15 @@ class Postgres:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """Start a server of one's own, to be stopped and started at will."""
+def running_postgres(fsync: str = "off") -> Iterator[Postgres]:
+    """Start a server of one's own, to be stopped and started at will.
+
+    Tests kill services and stop the server; none cuts the power, so nothing has to reach the disk.
+    """
     with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
         server = get_server(Path(folder) / "data")
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            # Tests kill services and stop the server; none cuts the power, so nothing has to reach the disk.
-            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute(f"ALTER SYSTEM SET fsync = {fsync}")
             connection.execute("SELECT pg_reload_conf()")
         try:
             yield Postgres(server)

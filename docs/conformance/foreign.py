@@ -68,8 +68,10 @@ def debian_packages(folder: Path) -> Path:
 @contextmanager
 def serving(
     command: Sequence[str | Path], folder: Path, port: int, environment: Mapping[str, str] | None = None
-) -> Iterator[None]:
-    """Run a server from its start to the end of the block; its output goes to `data/PORT.log`.
+) -> Iterator[int]:
+    """Run a server from its start to the end of the block; gives its process id.
+
+    Its output goes to `data/PORT.log`.
 
     Raises:
         RuntimeError: something else listens on its port already, or it ends or is not there in time.
@@ -88,7 +90,7 @@ def serving(
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"it does not start; see {log}")
             time.sleep(0.1)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         try:

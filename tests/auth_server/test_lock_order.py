@@ -24,6 +24,7 @@ from auth_server.ended_tokens import (
     revoke_session,
 )
 from auth_server.expiry import remove_expired
+from auth_server.held_rows import HeldRows, Names
 from auth_server.tables import IssuedToken
 from tests.auth_server.administration import BECAUSE, staff_member
 from tests.auth_server.servers import AGENT, ISSUER, AuthServer, Tokens
@@ -94,7 +95,8 @@ def test_an_exchange_holds_its_tokens_in_the_same_order(postgresql_server: AuthS
 
     def hold() -> None:
         with server.context.transaction() as db:
-            server.context.server.tokens.hold(db, second, first)
+            names = Names(AGENT, None, (second.jti, first.jti))
+            HeldRows(db.connection(), [names], server.clock(), waits=True)
 
     with ThreadPoolExecutor(1) as pool, locked(server, first.jti):
         holding = pool.submit(hold)

@@ -17,7 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.chatbot.bank import Bank
+from tests.chatbot.bank import PROBLEMS, Bank
+from tests.chatbot.mcp_wire import called_by_mcp, in_mcp
 from tests.issuer import AGENT, TestIssuer
 from tests.serving import serve
 
@@ -78,35 +79,55 @@ class TokenEndpoint:
 class Gateway:
     """Lets calls through to the bank. `instead` holds answers to give in place of the bank's, in order.
 
-    An answer of None is never given: the call hangs.
+    An answer of None is never given: the call hangs. Calls that come by MCP are remembered as those by REST
+    that they stand for, and answered like those, in MCP's form. `enough` is the scope that a token must have.
     """
 
     bank: Bank = field(default_factory=Bank)
     instead: list[Response | None] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
+    enough: frozenset[str] = frozenset()
+    protocols: list[str] = field(default_factory=list)
 
     def begin_again(self) -> None:
-        self.bank, self.instead, self.calls = Bank(), [], []
+        self.bank, self.instead, self.calls, self.protocols = Bank(), [], [], []
+        self.enough = frozenset()
 
     async def answer(self, request: Request) -> Response:
         if "authorization" not in request.headers:
             return Response(status_code=401)
         body = await request.body()
-        call: dict[str, Any] = {
-            "method": request.method,
-            "path": request.url.path,
-            "query": dict(request.query_params),
-            "body": json.loads(body) if body else None,
-            "token": request.headers["authorization"].removeprefix("Bearer "),
-            "key": request.headers.get("idempotency-key"),
-            "traceparent": request.headers["traceparent"],
-        }
+        self.protocols.append("rest")
+        return await self._answer(
+            request,
+            {
+                "method": request.method,
+                "path": request.url.path,
+                "query": dict(request.query_params),
+                "body": json.loads(body) if body else None,
+                "key": request.headers.get("idempotency-key"),
+            },
+        )
+
+    async def answer_mcp(self, request: Request) -> Response:
+        """Answer a JSON-RPC request of revision 2026-07-28; what is none is a fault of the chatbot's."""
+        if "authorization" not in request.headers:
+            return Response(status_code=401)
+        self.protocols.append("mcp")
+        message = await request.json()
+        return in_mcp(await self._answer(request, called_by_mcp(request, message)), message["id"])
+
+    async def _answer(self, request: Request, call: dict[str, Any]) -> Response:
+        call["token"] = request.headers["authorization"].removeprefix("Bearer ")
+        call["traceparent"] = request.headers["traceparent"]
         self.calls.append(call)
         if self.instead:
             answer = self.instead.pop(0)
             if answer is None:
                 await asyncio.Event().wait()
             return answer or Response()
+        if self.enough - set(claims(call["token"])["scope"].split()):
+            return insufficient(" ".join(sorted(self.enough)))
         status, document = self.bank.answer(
             call["method"], call["path"], call["query"], call["body"], call["key"]
         )
@@ -132,6 +153,13 @@ def denied(status: int, reason: str, kind: str = "about:blank") -> Response:
     return JSONResponse(
         document, status, {"Decision-Id": "e" * 32, "Decision": f'deny;operation="x";reason="{reason}"'}
     )
+
+
+def insufficient(scope: str, challenge: str = 'Bearer error="insufficient_scope", scope="{}"') -> Response:
+    """What the gateway answers to a token whose scope does not suffice."""
+    response = denied(403, "The token's scope does not suffice.", PROBLEMS + "insufficient-scope")
+    response.headers["WWW-Authenticate"] = challenge.format(scope)
+    return response
 
 
 @contextmanager

@@ -5,10 +5,11 @@ import pytest
 
 from delegation.trace import incoming_trace_id
 from tests.chatbot.asking import records_in
-from tests.chatbot.conftest import SCOPE, World
+from tests.chatbot.conftest import EITHER_WAY, SCOPE, World
 from tests.chatbot.parties import claims, denied
 from tests.issuer import ACCOUNT_API, AGENT, CUSTOMER
 
+pytestmark = EITHER_WAY
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 BALANCE_OF_SAVINGS = "What is the balance of account 4001-02?"
 
@@ -62,7 +63,14 @@ def test_steps_5_and_6_show_what_gateway_and_account_api_decided(world: World) -
     [step_5], [step_6] = answer.steps(5), answer.steps(6)
     assert (step_5["decision"], step_5["reason"]) == ("permit", 'the policy lets "this" agent')
     assert step_5["decision_id"] == "d" * 32
-    assert step_5["request"] == {"method": "GET", "path": "/accounts/4001-02/balance"}
+    assert (
+        step_5["request"]
+        == {
+            "rest": {"method": "GET", "path": "/accounts/4001-02/balance"},
+            "mcp": {"method": "tools/call", "name": "read_balance", "arguments": {"account_id": "4001-02"}},
+        }[world.tools]
+    )
+    assert set(world.gateway.protocols) == {world.tools}
     assert (step_6["decision"], step_6["record_id"]) == ("permit", "r" * 32)
     assert step_6["request"] == {"status": 200}
 

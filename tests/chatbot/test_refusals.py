@@ -7,9 +7,10 @@ from starlette.responses import JSONResponse, Response
 
 from tests.chatbot.asking import records_in
 from tests.chatbot.bank import PROBLEMS, problem
-from tests.chatbot.conftest import OpenWorld, World
+from tests.chatbot.conftest import EITHER_WAY, OpenWorld, World
 from tests.chatbot.parties import PERMITTED, denied
 
+pytestmark = EITHER_WAY
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -162,7 +163,7 @@ def test_a_gateway_of_another_make_that_says_403_is_understood(world: World) -> 
 
 
 def test_without_a_gateway_the_step_says_so_and_the_customer_too(new_world: OpenWorld) -> None:
-    with new_world(gateway_url=NOBODY) as world:
+    with new_world(gateway_url=NOBODY, mcp_url=f"{NOBODY}/mcp") as world:
         answer = world.ask("What is my balance?")
 
     [step] = answer.steps(5)

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse
 
-from tests.chatbot.conftest import OpenWorld, World
+from tests.chatbot.conftest import EITHER_WAY, OpenWorld, World
 from tests.chatbot.models import Reply, ScriptedModel, calls, says
 from tests.chatbot.parties import PERMITTED, denied
 
+pytestmark = EITHER_WAY
 ORDER = "Transfer 50 euros to Maria Lopez"
 UNKNOWN = "it is not known whether the transfer was made"
 
@@ -29,7 +30,8 @@ def test_a_transfer_carries_a_key_and_money_in_minor_units(world: World) -> None
         "amount": {"amount_minor": 5000, "currency": "EUR"},
     }
     assert len(call["key"]) >= 32
-    assert call["key"] == answer.steps(5)[-1]["request"]["idempotency_key"]
+    shown = answer.steps(5)[-1]["request"]
+    assert call["key"] == shown.get("arguments", shown)["idempotency_key"]
 
 
 def test_a_read_carries_no_key(world: World) -> None:

@@ -21,7 +21,7 @@ from tests.chatbot.conftest import World
 UTTERANCES: list[dict[str, Any]] = yaml.load(
     (Path(__file__).parent / "utterances.yaml").read_text("utf-8"), yaml.BaseLoader
 )
-Call = tuple[str, str, dict[str, str], dict[str, Any] | None]
+Call = tuple[str, str, dict[str, str | int], dict[str, Any] | None]
 """Method, path, query and body."""
 
 FIGURE = re.compile(r"EUR (-?[\d,]+\.\d\d)")

@@ -60,7 +60,8 @@ def test_compose_and_the_demo_tell_a_service_the_same_and_only_what_it_reads(ser
     services = yaml.safe_load((_REPOSITORY / "compose.yaml").read_text())["services"]
     compose = services[service]["environment"]
     of_the_server = {"NO_PROXY"}
-    optional = of_the_server | {"DATABASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"}
+    model = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"}
+    optional = of_the_server | model | {"DATABASE_URL", "TOOLS"}
     demo = settings({name: 8501 + offset for offset, name in enumerate(SERVICES)})[service]
     assert set(compose) - optional == set(demo)
     fields = importlib.import_module(f"{service}.settings").Settings.model_fields

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.app import create_app
 from gateway.settings import Settings
+from tests.gateway.mcp_fixtures import mcp, served_mcp, served_tools  # noqa: F401 - fixtures
 from tests.gateway.recording import RecordingResource
 from tests.issuer import TestIssuer
 from tests.serving import serve

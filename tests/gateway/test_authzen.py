@@ -11,6 +11,7 @@ import pytest
 from gateway.settings import Settings
 from tests.gateway.conftest import Records, bearer, gateway_with
 from tests.gateway.recording import RecordingResource
+from tests.gateway.wire import connected, request
 from tests.issuer import AGENT, CUSTOMER, TestIssuer
 
 PATH = "/access/v1/evaluation"
@@ -126,6 +127,19 @@ def test_only_an_enforcement_point_with_a_token_of_its_own_is_answered(
     assert answer.status_code == status
     assert "decision" not in answer.json()
     assert answer.headers["www-authenticate"].startswith("Bearer ")
+
+
+def test_an_enforcement_point_that_goes_away_in_the_middle_of_its_question_is_no_fault_of_the_gateway(
+    client: httpx2.Client, issuer: TestIssuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = point(issuer)["authorization"].removeprefix("Bearer ")
+    lines = ("Content-Length: 9", "Content-Type: application/json", "Expect: 100-continue")
+    with connected(str(client.base_url)) as connection:
+        connection.sendall(request("POST", PATH, token, *lines))
+        assert connection.recv(12) == b"HTTP/1.1 100"  # its body is awaited
+    for _ in range(3):
+        assert client.post(PATH, headers=point(issuer), json=question()).status_code == 200
+    assert [one for one in caplog.records if one.levelname == "ERROR"] == []
 
 
 def test_the_metadata_says_where_it_is(client: httpx2.Client) -> None:

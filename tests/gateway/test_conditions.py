@@ -138,6 +138,9 @@ BODIES = {
     "a currency without an end": json.dumps(order(1, "E" * 600)).encode(),
     "an amount twice": b'{"amount":{"amount_minor":1,"amount_minor":9999999,"currency":"EUR"}}',
     "an amount in two spellings": b'{"amount":{"amount_minor":1,"Amount_Minor":9999999,"currency":"EUR"}}',
+    "an amount as protobuf spells it, too": b'{"amount":{"amount_minor":1,"amountMinor":9,"currency":"EUR"}}',
+    "an amount whose other name ends at NUL": b'{"amount":{"amount_minor":1,"a\\u0000":9,"currency":"EUR"}}',
+    "a name of half a character": b'{"amount":{"amount_minor":1,"a\\ud800":9,"currency":"EUR"}}',
     "a member elsewhere twice": b'{"a":1,"a":2,' + json.dumps(order()).encode()[1:],
     "NaN elsewhere": b'{"a":NaN,' + json.dumps(order()).encode()[1:],
     "UTF-16": json.dumps(order()).encode("utf-16"),
@@ -208,9 +211,32 @@ def test_arguments_in_path_and_query_are_typed_and_have_defaults(
         "limit=%2050",
         "limit=0x1",
         "limit=+1",
+        "a=1;limit=51",
+        "a=%FF",
+        "Limit=51",
+        "limit=1&limit[]=51",
+        "+limit=51",
+        "limit%00=51",
     ):
         assert told(f"/accounts/4001?{query}") == (422, "unusable-argument"), query
     assert len(resource.arrived) == 2
+
+
+def test_a_default_stands_for_what_is_absent_and_not_for_what_another_reader_would_find(
+    settings: Settings, resource: RecordingResource, issuer: TestIssuer, tmp_path: Path
+) -> None:
+    policy = PACKAGED.read_text().replace("type: int", 'type: int, default: "1"')
+    token = bearer(issuer.delegation_token("account:transfer"))
+    with gateway_of(settings, tmp_path, policy) as client:
+
+        def told(amount: object) -> int:
+            return client.post("/transfers", headers=token, json={"amount": amount}).status_code
+
+        assert told({"currency": "EUR"}) == 200
+        for name in ("Amount_Minor", "AMOUNT_MINOR", "amountMinor", "amount-minor"):
+            assert told({"currency": "EUR", name: 9_999_999}) == 422, name
+        assert told([{"currency": "EUR", "amount_minor": 9_999_999}]) == 422
+    assert len(resource.arrived) == 1
 
 
 def test_an_actor_chain_that_is_longer_than_the_operation_allows_is_refused(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -159,9 +160,13 @@ def calls(draw: st.DrawFn) -> tuple[dict[str, dict[str, Any]], Call]:
     path = filled if close else draw(st.one_of(st.just(filled), paths))
     token = draw(tokens())
     if close:
+        # And of those, some fall short by the actor alone, or by the scope alone.
+        short = draw(st.sampled_from(["no", "no", "no", "no", "actor", "scope"]))
         chain = draw(st.lists(st.sampled_from(ACTORS), min_size=1, max_size=4))
-        chain[0] = draw(st.sampled_from(near["actors"]))
-        token = acting(replace(token, scope=Scope(SCOPES)), chain)
+        if short != "actor":
+            chain[0] = draw(st.sampled_from(near["actors"]))
+        scope = draw(st.sets(st.sampled_from(SCOPES))) if short == "scope" else SCOPES
+        token = acting(replace(token, scope=Scope(scope)), chain)
     query = draw(st.sampled_from(["n=4", "n=4", "n=6", draw(st.sampled_from(QUERIES))]))
     now = TIME + timedelta(hours=draw(st.integers(-30, 30)))
     return operations, Call(token, method, path, query, now, draw(st.sampled_from([False, False, True])))
@@ -231,6 +236,42 @@ def test_decide_permits_exactly_what_a_naive_restatement_of_the_rules_permits(
     expected, found = restated(operations, call), outcome(made(operations, call))
     event(str(expected) if isinstance(expected, int) else "permit")
     assert found == expected
+
+
+ONE_SCOPE = replace(ACTING, scope=Scope({"s:one"}))
+ALONE: dict[str, tuple[dict[str, Any], AccessToken, str | None]] = {
+    "nothing": ({}, ONE_SCOPE, None),
+    "an allowed actor behind another": ({}, acting(ONE_SCOPE, [ACTORS[1], ACTORS[0]]), "actor-not-allowed"),
+    "an actor that begins like an allowed one": ({}, acting(ONE_SCOPE, [ACTORS[2]]), "actor-not-allowed"),
+    "an actor whose name an allowed one begins with": (
+        {"actors": [ACTORS[2]]}, acting(ONE_SCOPE, [ACTORS[0]]), "actor-not-allowed",
+    ),
+    "a client that is allowed, as no actor": (
+        {}, replace(acting(ONE_SCOPE, [ACTORS[1]]), client_id=ACTORS[0]), "actor-not-allowed",
+    ),
+    "a longest chain": ({}, acting(ONE_SCOPE, [ACTORS[0], ACTORS[1]]), None),
+    "one actor too many": ({}, acting(ONE_SCOPE, [ACTORS[0]] * 3), "delegation-too-deep"),
+    "the first of two scopes": ({"scope": "s:one s:two"}, ONE_SCOPE, "insufficient-scope"),
+    "the second of two scopes": ({"scope": "s:two s:one"}, ONE_SCOPE, "insufficient-scope"),
+    "a scope that another begins with": ({"scope": "s:o"}, ONE_SCOPE, "insufficient-scope"),
+    "a first condition": (
+        {"conditions": [{"require": text, "otherwise": "No."} for text in ("args.n < 4", "args.n > 0")]},
+        ONE_SCOPE, "condition-not-met",
+    ),
+    "a last condition": (
+        {"conditions": [{"require": text, "otherwise": "No."} for text in ("args.n > 0", "args.n < 4")]},
+        ONE_SCOPE, "condition-not-met",
+    ),
+}  # fmt: skip
+"""Changes to an operation that permits, the token, and the kind of the refusal."""
+
+
+@pytest.mark.parametrize(("changes", "token", "kind"), ALONE.values(), ids=ALONE)
+def test_whatever_is_wrong_alone_refuses(
+    changes: dict[str, Any], token: AccessToken, kind: str | None
+) -> None:
+    decision = made({"op": PLAIN | changes}, Call(token, "GET", "/a", "n=4", TIME, used_up=False))
+    assert (decision.kind if isinstance(decision, Deny) else None) == kind
 
 
 @unhurried

@@ -6,6 +6,7 @@ The gateway stands for all services here: each is started with the same protocol
 import json
 import os
 import re
+import resource
 import select
 import socket
 import subprocess
@@ -13,16 +14,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
 
-from tests.gateway.wire import connected, exchange
+from delegation import http_protocol
+from tests.gateway.wire import connected, exchange, request
+from tests.issuer import TestIssuer
 
 REPOSITORY = Path(__file__).parents[2]
 MEGABYTE = 1024 * 1024
+IDLE_CONNECTIONS = 10_000
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: gateway\r\n"
 
 
@@ -63,7 +67,8 @@ def as_in_the_image(port: int) -> tuple[list[str], dict[str, str]]:
 
 
 @contextmanager
-def started(way: Callable[[int], tuple[list[str], dict[str, str]]]) -> Iterator[str]:
+def started(way: Callable[[int], tuple[list[str], dict[str, str]]]) -> Iterator[tuple[str, int]]:
+    """Start a gateway; give its address and its process id."""
     port = free_port()
     command, environment = way(port)
     with (
@@ -82,7 +87,7 @@ def started(way: Callable[[int], tuple[list[str], dict[str, str]]]) -> Iterator[
                     break
                 assert process.poll() is None, "the gateway did not start"
                 time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", process.pid
         finally:
             process.terminate()
 
@@ -91,7 +96,7 @@ def started(way: Callable[[int], tuple[list[str], dict[str, str]]]) -> Iterator[
 def test_a_started_gateway_refuses_a_megabyte_of_headers(
     way: Callable[[int], tuple[list[str], dict[str, str]]],
 ) -> None:
-    with started(way) as url, connected(url) as connection:
+    with started(way) as (url, _), connected(url) as connection:
         connection.sendall(HEAD)
         stream(connection, b"X-Filler: " + b"x" * 1000 + b"\r\n")
         assert answer(connection) == (431, "close")
@@ -128,11 +133,86 @@ def test_endless_trailers_end_the_connection(gateway: str) -> None:
             pass
 
 
+@pytest.mark.parametrize(
+    ("begun", "answered"),
+    [
+        pytest.param(HEAD, (408, "close"), id="a head without an end"),
+        pytest.param(b"GET /heal", (408, "close"), id="half an address"),
+        pytest.param(b"\r\n", None, id="an empty line"),
+    ],
+)
+def test_a_head_that_does_not_come_to_its_end_is_given_up(
+    gateway: str, monkeypatch: pytest.MonkeyPatch, begun: bytes, answered: tuple[int, str] | None
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.3)
+    with connected(gateway) as connection:
+        connection.sendall(begun)
+        slowly(connection, b"X" if b"GET" in begun else b"\r\n")
+        if answered:
+            assert answer(connection) == answered
+        assert connection.recv(1) == b""
+
+
+def slowly(connection: socket.socket, piece: bytes) -> None:
+    """Send a piece again and again, with pauses, until there is an answer."""
+    with suppress(OSError):
+        while not select.select([connection], [], [], 0.05)[0]:
+            connection.sendall(piece)
+
+
+def test_a_connection_on_which_nothing_comes_is_closed(gateway: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 0.3)
+    with connected(gateway) as connection:
+        assert connection.recv(1) == b""
+    with connected(gateway) as connection:
+        connection.sendall(HEAD + b"\r\n")
+        assert answer(connection) == (200, None)
+        assert connection.recv(1) == b""
+
+
+def test_a_slow_body_is_no_slow_head(
+    gateway: str, monkeypatch: pytest.MonkeyPatch, issuer: TestIssuer
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
+    body, token = b'{"amount": 1}', issuer.delegation_token("account:transfer")
+    with connected(gateway) as connection:
+        connection.sendall(request("POST", "/transfers", token, f"Content-Length: {len(body)}"))
+        for piece in (body[:5], body[5:10], body[10:]):
+            select.select([connection], [], [], 0.3)
+            connection.sendall(piece)
+        assert answer(connection) == (200, None)
+
+
 def test_a_connection_is_kept_for_request_after_request(gateway: str) -> None:
     with connected(gateway) as connection:
         for _ in range(20):
             connection.sendall(HEAD + b"X-Filler: " + b"x" * 10_000 + b"\r\n\r\n")
             assert answer(connection) == (200, None)
+
+
+def memory_of(process: int) -> int:
+    """Return the bytes of memory that a process has in use."""
+    status = Path(f"/proc/{process}/status").read_text()
+    [kilobytes] = re.findall(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(kilobytes) * 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Only Linux tells a process's memory.")
+def test_ten_thousand_connections_on_which_nothing_comes_disturb_nobody() -> None:
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = IDLE_CONNECTIONS + 500
+    if allowed[1] < needed:
+        pytest.skip(f"This user may have {allowed[1]} open files, and {needed} are needed.")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(allowed[0], needed), allowed[1]))
+    with ExitStack() as open_connections, started(as_in_the_demo) as (url, process):
+        assert exchange(url, HEAD + b"\r\n").status_code == 200
+        before = memory_of(process)
+        for _ in range(IDLE_CONNECTIONS):
+            open_connections.enter_context(connected(url))
+        for _ in range(20):
+            assert exchange(url, HEAD + b"\r\n").status_code == 200
+        assert memory_of(process) - before < IDLE_CONNECTIONS * 30_000
+    resource.setrlimit(resource.RLIMIT_NOFILE, allowed)
 
 
 @pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: a\r\n", b"Host: a\r\nHOST: b\r\n"])

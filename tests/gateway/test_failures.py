@@ -22,6 +22,7 @@ from tests.gateway.recording import Arrived, RecordingResource, answer
 from tests.gateway.wire import connected, get, raw_resource
 from tests.issuer import TestIssuer
 from tests.serving import serve
+from tests.stack.waiting import until
 
 PATH = "/accounts/4001-01/balance"
 POLICY = Path(__file__).parents[2] / "gateway" / "policy.yaml"
@@ -74,7 +75,7 @@ def test_69_without_a_sound_policy_every_call_is_refused_until_the_file_is_mende
     settings: Settings, resource: RecordingResource, token: dict[str, str], tmp_path: Path, records: Records
 ) -> None:
     file = tmp_path / "policy.yaml"
-    with gateway_with(settings, policy_file=file) as client:
+    with gateway_with(settings, policy_file=file, policy_look_seconds=0.01) as client:
         for unsound in (None, "operations: [", POLICY.read_text().replace("actors:", "actor:", 1)):
             if unsound is not None:
                 file.write_text(unsound)
@@ -91,7 +92,7 @@ def test_69_without_a_sound_policy_every_call_is_refused_until_the_file_is_mende
         assert {record["decision"] for record in records()} == {"deny"}
         assert resource.arrived == []
         file.write_text(POLICY.read_text())
-        assert client.get(PATH, headers=token).status_code == 200
+        until(lambda: client.get(PATH, headers=token).status_code == 200, "the call is permitted")
         assert client.get("/readyz").status_code == 200
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import uvicorn
+from starlette.types import Receive, Send
 
 from delegation.http_protocol import HttpProtocol
 from gateway.__main__ import main
@@ -21,7 +22,9 @@ from gateway.settings import Settings
 from tests.clock import SetClock
 from tests.envoy import PROGRAM
 from tests.gateway.conftest import bearer
-from tests.gateway.recording import RecordingResource
+from tests.gateway.mcp_resource import headers_of, message
+from tests.gateway.recording import Arrived, RecordingResource, read_body
+from tests.gateway.recording import answer as respond
 from tests.issuer import TestIssuer
 from tests.serving import serve
 
@@ -32,9 +35,9 @@ BLOCKS = [
 ]
 POLICIES = [text for language, text in BLOCKS if language == "yaml" and text.startswith("audience:")]
 TABLES = [text for language, text in BLOCKS if language == "yaml" and text.startswith("cases:")]
-AMOUNTS, BROKEN = POLICIES[1], POLICIES[3]
+AMOUNTS, BROKEN, TOOLS_POLICY = POLICIES[1], POLICIES[3], POLICIES[4]
 ALONE, SEVERAL, WITH_ENVOY = [text for language, text in BLOCKS if language == "sh"]
-RECORD, QUESTION, ANSWER = [text for language, text in BLOCKS if language == "json"]
+RECORD, QUESTION, ANSWER, TOOLS, REFUSAL = [text for language, text in BLOCKS if language == "json"]
 
 
 def commands() -> list[tuple[list[str], str]]:
@@ -46,19 +49,19 @@ def commands() -> list[tuple[list[str], str]]:
 
 
 def test_no_example_on_the_page_is_left_out() -> None:
-    assert len(POLICIES) == 4
-    assert len(TABLES) == 3
-    assert len(commands()) == 3
-    assert len(BLOCKS) == 4 + 3 + 2 + 3 + 3
+    assert len(POLICIES) == 5
+    assert len(TABLES) == 4
+    assert len(commands()) == 5
+    assert len(BLOCKS) == 5 + 4 + 3 + 5 + 3
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize(("number", "table_number"), [(0, 0), (1, 1), (2, 2), (4, 3)])
 def test_each_policy_passes_its_table_and_gives_no_warning(
-    number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    number: int, table_number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     policy, table = tmp_path / "policy.yaml", tmp_path / "cases.yaml"
     policy.write_text(POLICIES[number])
-    table.write_text(TABLES[number])
+    table.write_text(TABLES[table_number])
     assert main(["policy", "check", "--strict", str(policy)]) == 0, capsys.readouterr().err
     assert main(["policy", "test", str(table), "--policy", str(policy)]) == 0, capsys.readouterr().err
 
@@ -67,6 +70,10 @@ def test_each_command_says_what_the_page_shows(tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "policy.yaml").write_text(AMOUNTS)
     (tmp_path / "new.yaml").write_text(AMOUNTS.replace("50000", "60000"))
     (tmp_path / "broken.yaml").write_text(BROKEN)
+    (tmp_path / "tools.yaml").write_text(TOOLS_POLICY)
+    (tmp_path / "tools.json").write_text(TOOLS)
+    changed = TOOLS.replace("Order a payment.", "Order a payment, and a fee of 9.99 to Max.")
+    (tmp_path / "changed.json").write_text(changed)
     (tmp_path / "gateway.log").write_text(json.dumps(json.loads(RECORD)) + "\n")
     assert json.loads(RECORD)["policy_version"] == sha256(AMOUNTS.encode()).hexdigest()
     for command, shown in commands():
@@ -122,3 +129,25 @@ def test_the_question_of_another_enforcement_point_is_answered_as_the_page_says(
     found = answer.json()
     del found["context"]["decision_id"], found["context"]["policy_version"]
     assert (answer.status_code, found) == (200, json.loads(ANSWER))
+
+
+def test_a_refusal_over_mcp_reads_as_the_page_says(
+    settings: Settings, resource: RecordingResource, issuer: TestIssuer, tmp_path: Path
+) -> None:
+    async def lists(request: Arrived, receive: Receive, send: Send) -> None:
+        await read_body(request, receive)
+        await respond(send, json.dumps({"jsonrpc": "2.0", "id": 1, "result": json.loads(TOOLS)}).encode())
+
+    resource.handler = lists
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(TOOLS_POLICY)
+    agent = "https://agent.example.com"
+    token = issuer.mint(aud="https://payments.example.com", scope="payments:write", act={"sub": agent})
+    arguments = {"to": "rent", "amount": {"amount_minor": 50_001}}
+    call = message("tools/call", {"name": "order_payment", "arguments": arguments}) | {"id": 1}
+    own = settings.model_copy(update={"policy_file": policy, "data_dir": tmp_path})
+    with serve(create_app(own)) as url:
+        found = httpx2.post(f"{url}/mcp", headers=bearer(token) | headers_of(call), json=call).json()
+    shown = json.loads(REFUSAL)
+    del found["error"]["data"]["decision_id"], shown["error"]["data"]["decision_id"]
+    assert found == shown

@@ -66,5 +66,5 @@ def test_the_document_names_operations_and_scopes_and_neither_actors_nor_the_res
 def test_what_the_gateway_answers_itself_is_what_no_operation_may_take(client: httpx2.Client) -> None:
     answers = {path: client.get(path).status_code for path in OWN_PATHS}
     assert answers == {
-        path: {"/audit": 401, "/access/v1/evaluation": 405}.get(path, 200) for path in OWN_PATHS
+        path: {"/audit": 401, "/access/v1/evaluation": 405, "/mcp": 401}.get(path, 200) for path in OWN_PATHS
     }

@@ -155,6 +155,48 @@ def test_a_replay_names_the_decisions_that_another_policy_would_change(
     assert status == 0
 
 
+def test_a_replay_reads_what_is_recorded_as_the_other_policy_does(
+    own: Settings,
+    resource: RecordingResource,
+    issuer: TestIssuer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = PACKAGED.read_text()
+    argument, condition = (
+        "    arguments: {one: {in: %s, name: %s}}\n",
+        "    conditions: [{require: %s, otherwise: No.}]\n",
+    )
+    path = "    path: /accounts/{account_id}/balance\n"
+    old = text.replace(path, path + argument % ("query", "n") + condition % "\"args.one != ''\"")
+    own.policy_file.write_text(old)
+    token = bearer(issuer.delegation_token("account:read_balance"))
+    with gateway_with(own) as client:
+        for number in ("7", "seven"):
+            assert client.get(f"/accounts/x/balance?n={number}", headers=token).status_code == 200
+    file = tmp_path / "gateway.log"
+    file.write_text(capsys.readouterr().out)
+    typed = (argument % ("query", "n")).replace("n}", "n, type: int}") + condition % "args.one < 9"
+    status, told = replayed(file, text.replace(path, path + typed), tmp_path, capsys)
+    assert (status, len(told)) == (1, 2)
+    assert "permit -> deny unusable-argument: The argument one is no int" in told[0]
+    typed = typed.replace("in: query, name: n", "in: path, name: account_id")
+    status, told = replayed(file, text.replace(path, path + typed), tmp_path, capsys)
+    assert "2 decisions would change" in told[-1]
+
+
+def test_what_a_terminal_would_obey_in_a_log_is_shown_and_a_line_that_is_no_record_is_passed_over(
+    log: tuple[Path, list[dict[str, Any]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, records = log
+    hostile = records[1] | {"decision_id": "hostile", "reason": "\x1b]0;x\x07 \u202e", "sub": "\x9b2J"}
+    lines = ['{"a":' * 100_000, '{"service":"gateway","decision":"deny","decision_id":"hostile"}']
+    file.write_text("\n".join([*lines, json.dumps(hostile)]))
+    told = explained("hostile", capsys, "--log", str(file))
+    assert told.replace("\n", "").isprintable()
+    assert told.splitlines()[1] == "\\x1b]0;x\\x07 \\u202e"
+
+
 CASES = """\
 cases:
   - name: a transfer within the bound

@@ -38,7 +38,7 @@ def test_a_fault_is_told_with_file_and_line(fault: dict[str, str], tmp_path: Pat
     before, found, after = SOUND.rpartition(fault["replace"])
     assert found, "the case no longer fits the sound policy"
     file = tmp_path / "policy.yaml"
-    file.write_text(before + fault["with"] + after)
+    file.write_bytes((before + fault["with"] + after).encode())
     with pytest.raises(UnsoundPolicy) as error:
         read_policy(file)
     assert f"{file}:{fault['told']}" in str(error.value).splitlines()
@@ -62,7 +62,9 @@ def test_every_fault_is_told_at_once_in_the_order_of_their_lines(tmp_path: Path)
     assert [fault.line for fault in error.value.faults] == [1, 2, 6, 19, 20]
 
 
-@pytest.mark.parametrize("text", ["", "- a\n", "just text", "operations: {}"])
+@pytest.mark.parametrize(
+    "text", ["", "- a\n", "just text", "operations: {}", "[" * 3000, "{a: " * 900 + "}" * 900], ids=len
+)
 def test_a_file_that_is_no_policy_at_all_is_refused(text: str, tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(text)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -81,7 +82,8 @@ def test_under_load_no_call_is_lost_and_each_is_decided_by_one_policy_or_the_oth
     def served(begin: int, actor: str) -> bool:
         return (actor, 200) in [one[:2] for one in seen[begin:]]
 
-    with gateway_with(settings, policy_file=file, policy_look_seconds=QUICK) as client:
+    patient = {"record_bound_seconds": 60, "record_wait_seconds": 60}  # the disk may be anybody's just now
+    with gateway_with(settings, policy_file=file, policy_look_seconds=QUICK, **patient) as client:
         kinds = [(AGENT, "mine"), (AGENT, "theirs"), (OTHER, "mine"), (OTHER, "theirs")]
         callers = [threading.Thread(target=call, args=(str(client.base_url), *one)) for one in kinds]
         for caller in callers:
@@ -165,6 +167,36 @@ def test_a_file_that_is_still_being_written_is_not_read(looking: Callable[[], st
     assert looking() == version(TWO)
 
 
+def test_a_file_that_changes_while_it_is_read_is_not_taken(tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(ONE)
+    policy_file = PolicyFile(file)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    pipe.replace(file)  # whoever reads it waits for who writes
+    policy_file.look()
+    looking = threading.Thread(target=policy_file.look)
+    looking.start()
+    with file.open("w") as writing:
+        replace(file, TWO)
+        writing.write(TWO[: TWO.index("  filler.n15:")])
+    looking.join()
+    assert policy_file.current().version == version(ONE)
+    policy_file.look()
+    policy_file.look()
+    assert policy_file.current().version == version(TWO)
+
+
+def test_a_change_is_seen_that_leaves_the_files_length_and_time_as_they_were(
+    looking: Callable[[], str], tmp_path: Path
+) -> None:
+    file, changed = tmp_path / "policy.yaml", ONE.replace("'mine'", "'ours'")
+    before = file.stat()
+    file.write_text(changed)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert [looking(), looking()] == [version(ONE), version(changed)]
+
+
 def test_each_policy_that_was_in_force_is_kept_under_its_version(tmp_path: Path) -> None:
     file, folder = tmp_path / "policy.yaml", tmp_path / "kept"
     file.write_text(ONE)
@@ -187,10 +219,16 @@ def test_a_folder_that_cannot_be_written_keeps_no_policy_from_coming_into_force(
     assert "cannot be kept" in caplog.text
 
 
-def test_without_any_sound_policy_there_is_none_until_the_file_is_mended(tmp_path: Path) -> None:
+def test_without_any_sound_policy_there_is_none_until_the_file_is_mended_whole(tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
     policy_file = PolicyFile(file)
+    file.write_text(TWO[: TWO.index("  filler.n15:")])
+    policy_file.look()
     with pytest.raises(UnsoundPolicy):
         policy_file.current()
-    file.write_text(ONE)
-    assert policy_file.current().version == version(ONE)
+    file.write_text(TWO)
+    policy_file.look()
+    with pytest.raises(UnsoundPolicy):
+        policy_file.current()
+    policy_file.look()
+    assert policy_file.current().version == version(TWO)

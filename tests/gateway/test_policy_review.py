@@ -37,6 +37,10 @@ CASES = {
         ("    method: PUT\n", "    method: PUT\n    arguments:\n      size: {in: body}\n"),
         "13: warning: operations.thing.write.arguments.size: no condition looks at it",
     ),
+    "a tool that nobody has accepted": (
+        ("    method: PUT\n", "    method: PUT\n    tool: write\n"),
+        "12: warning: operations.thing.write.tool: nobody may call it: accept its definition with `tools",
+    ),
     "a limit that another one comes before": (
         ("    method: PUT\n", "    method: PUT\n    rate: {agent: 5/minute, customer: 5/second}\n"),
         "12: warning: operations.thing.write.rate.customer: is never reached: 5/minute",

@@ -1,12 +1,12 @@
 """Twins whose registry says that an agent is suspended, and little comes of it."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from unittest.mock import patch
 
-from sqlalchemy.orm import Session
-
 import auth_server.agent_registry
-import auth_server.authorization_server
+import auth_server.exchange_call
+import auth_server.registered_agents
 from auth_server.clients import Agent
 from tests.e2e.in_process import InProcess
 from tests.e2e.twins.twin import twin
@@ -19,10 +19,15 @@ def lets_a_suspended_agents_tokens_run_out(_stack: InProcess) -> AbstractContext
 
 
 @twin("LC-76", "ends what a suspended agent holds, and goes on to authenticate it")
-def authenticates_suspended_agents(_stack: InProcess) -> AbstractContextManager[object]:
+@contextmanager
+def authenticates_suspended_agents(_stack: InProcess) -> Iterator[None]:
     """Ask for the key alone: the next token is good again."""
 
-    def hold(_db: Session, agent: Agent) -> Agent:
-        return agent
+    def check(_agent: Agent, _authenticated: Agent) -> None:
+        pass
 
-    return patch.object(auth_server.authorization_server, "hold_active", hold)
+    with (
+        patch.object(auth_server.registered_agents, "check_active", check),
+        patch.object(auth_server.exchange_call, "check_active", check),
+    ):
+        yield

@@ -1,12 +1,16 @@
 """Twins that overlook what is wrong with a client assertion (RFC 7523 §3)."""
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from sqlalchemy.orm import Session
+
+import auth_server.exchanges
 import auth_server.private_key_jwt
+from auth_server.private_key_jwt import Assertion
 from tests.e2e.in_process import AGENT, InProcess
 from tests.e2e.twins.client_authentication import overlooking, with_right_assertion
 from tests.e2e.twins.layer import Forward, Request, Response, layer
@@ -98,9 +102,18 @@ _overlooks(
 
 
 @twin("AS-46", "does not remember which assertions were used")
-def forgets_assertions(_stack: InProcess) -> AbstractContextManager[object]:
+@contextmanager
+def forgets_assertions(_stack: InProcess) -> Iterator[None]:
     """Take each as often as it comes."""
-    return patch.object(auth_server.private_key_jwt, "use_once", lambda *_: True)
+
+    def unused(_db: Session, assertions: Sequence[Assertion]) -> list[bool]:
+        return [True] * len(assertions)
+
+    with (
+        patch.object(auth_server.private_key_jwt, "use_once", unused),
+        patch.object(auth_server.exchanges, "use_once", unused),
+    ):
+        yield
 
 
 @twin("AS-46", "remembers the assertions that were used at each endpoint by itself")

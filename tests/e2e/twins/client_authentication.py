@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Final
 from unittest.mock import patch
 
+from auth_server.clients import Client
 from auth_server.private_key_jwt import PrivateKeyJwt
 from tests.e2e.in_process import AGENT, InProcess
 from tests.e2e.jws import claims_of, header_of
@@ -50,10 +51,10 @@ def takes_unknown_clients(stack: InProcess) -> AbstractContextManager[None]:
 def verifies_no_assertion(_stack: InProcess) -> AbstractContextManager[object]:
     """Read their claims without the key."""
 
-    def verified(_self: PrivateKeyJwt, assertion: str, _client_id: str, _kid: str) -> dict[str, Any]:
+    async def claims(_self: PrivateKeyJwt, assertion: str, _client: Client, _kid: str) -> dict[str, Any]:
         return claims_of(assertion)
 
-    return patch.object(PrivateKeyJwt, "_verified", verified)
+    return patch.object(PrivateKeyJwt, "_claims", claims)
 
 
 @twin("AS-37", "takes unsigned assertions")

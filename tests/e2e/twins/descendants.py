@@ -2,15 +2,16 @@
 
 from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import Any
 from unittest.mock import patch
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 import auth_server.delegation_grants
-import auth_server.token_exchange
 import auth_server.tokens
-from auth_server.tables import DelegationGrant, IssuedToken, SignOnSession
+from auth_server.held_rows import HeldRows
+from auth_server.tables import Base, DelegationGrant, IssuedToken, SignOnSession
 from tests.e2e.in_process import InProcess
 from tests.e2e.jws import claims_of
 from tests.e2e.twins.layer import Request
@@ -51,11 +52,12 @@ def lets_delegations_outlive_consent(_stack: InProcess) -> AbstractContextManage
 def exchanges_without_consent(_stack: InProcess) -> AbstractContextManager[object]:
     """Take what the customer once allowed."""
 
-    def once_given(db: Session, sub: str, agent: str, _now: datetime) -> DelegationGrant | None:
-        given = select(DelegationGrant).where(DelegationGrant.sub == sub, DelegationGrant.agent == agent)
-        return db.scalar(given.order_by(DelegationGrant.created_at.desc()).limit(1))
+    def once_given(held: HeldRows, sub: str, agent: str, _now: datetime) -> Row[Any] | None:
+        table = Base.metadata.tables[DelegationGrant.__tablename__]
+        given = select(table).where(table.c.sub == sub, table.c.agent == agent)
+        return held._connection.execute(given.order_by(table.c.created_at.desc())).first()
 
-    return patch.object(auth_server.token_exchange, "hold_grant", once_given)
+    return patch.object(HeldRows, "grant", once_given)
 
 
 @twin("LC-75", "ends subject tokens with the sign-on, and not what was exchanged for them")

@@ -1,0 +1,92 @@
+"""A token exchange on its way: first verified by itself, then decided in a transaction with others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from auth_server.clients import Agent, Client
+from auth_server.held_rows import HeldRows, Names
+from auth_server.oauth_errors import InvalidClient
+from auth_server.oauth_request import Parameters, ServerRequest
+from auth_server.private_key_jwt import Assertion, used_before
+from auth_server.registered_agents import check_active, same_keys
+from delegation.bearer import InvalidToken
+from delegation.token import AccessToken
+
+TOKENS = ("subject_token", "actor_token")
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Exchange:
+    """A request for an exchange, its signatures verified; what is wrong with one is kept in its place.
+
+    `tokens` has those of `TOKENS` that were sent. `is_unused` tells of the assertion, once it is spent.
+    """
+
+    uri: str
+    parameters: Parameters
+    now: datetime
+    trace_id: str
+    assertion: Assertion | InvalidClient
+    tokens: Mapping[str, AccessToken | InvalidToken]
+    is_unused: bool | None = None
+
+    @property
+    def names(self) -> Names | None:
+        """Return whom and what it is about; None if it is no agent's, which ends it."""
+        if not isinstance(self.assertion, Assertion) or not isinstance(self.assertion.client, Agent):
+            return None
+        tokens = {name: token for name, token in self.tokens.items() if isinstance(token, AccessToken)}
+        subject = tokens.get("subject_token")
+        return Names(
+            agent=self.assertion.client.client_id,
+            sub=subject.subject if subject else None,
+            jtis=tuple(token.jti for token in tokens.values()),
+        )
+
+
+class ExchangeCall(ServerRequest):
+    """An exchange in its transaction, which holds the rows that it depends on.
+
+    `issued` and `used` are the rows to keep and to change if it is permitted.
+    """
+
+    def __init__(self, exchange: Exchange, is_unused: bool | None, held: HeldRows, db: Session) -> None:  # noqa: FBT001 - of the assertion, None if there is none
+        super().__init__("POST", exchange.uri, exchange.parameters, db, exchange.now, exchange.trace_id)
+        self.held = held
+        self.tokens = exchange.tokens
+        self.issued: list[dict[str, Any]] = []
+        self.used: list[dict[str, Any]] = []
+        self._exchange = exchange
+        self._is_unused = is_unused
+
+    def authenticated(self) -> Client:
+        """Return the client; an agent as it is registered now.
+
+        Raises:
+            InvalidClient: it did not authenticate, or is an agent that is not active.
+        """
+        assertion = self._exchange.assertion
+        if isinstance(assertion, InvalidClient):
+            raise assertion
+        if not self._is_unused:
+            raise used_before()
+        client = self.client = assertion.client
+        if isinstance(client, Agent):
+            held = self.client = self.held.agent(client.client_id)
+            check_active(held, client)
+        return self.client
+
+    def has_to_wait(self) -> bool:
+        """Tell whether this cannot be decided now.
+
+        Another transaction has locked what it is about, or its assertion was verified with keys that the
+        agent has no longer.
+        """
+        names, assertion = self._exchange.names, self._exchange.assertion
+        if names is None or not isinstance(assertion, Assertion) or not isinstance(assertion.client, Agent):
+            return False
+        return self.held.lacks(names) or not same_keys(self.held.agent(names.agent), assertion.client)

@@ -1,0 +1,118 @@
+"""What the exchanges of one transaction depend on, read for all of them at once, and locked.
+
+Nothing of it changes until the transaction is over: whoever suspends an agent, disables a customer, withdraws
+a grant or revokes a token waits, and ends what was issued meanwhile.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, Row, select
+
+from auth_server.agent_tables import RegisteredAgent
+from auth_server.clients import Agent
+from auth_server.registered_agents import as_agent
+from auth_server.tables import Base, Customer, DelegationGrant, IssuedToken
+
+_AGENT, _CUSTOMER, _GRANT, _TOKEN = (
+    Base.metadata.tables[table.__tablename__]
+    for table in (RegisteredAgent, Customer, DelegationGrant, IssuedToken)
+)
+_CUSTOMER_READ = (_CUSTOMER.c.sub, _CUSTOMER.c.groups, _CUSTOMER.c.disabled_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Whom and what one exchange is about: an agent, a customer, and its tokens by their `jti`."""
+
+    agent: str
+    sub: str | None
+    jtis: tuple[str, ...]
+
+
+class HeldRows:
+    """The rows behind some exchanges: table by table as `auth_server.lock_order` has it, by primary key.
+
+    With `waits` False, rows that another transaction has locked are passed over; `lacks` tells so. SQLite has
+    one writer at a time, and no locks of rows.
+    """
+
+    def __init__(self, connection: Connection, names: Sequence[Names], now: datetime, *, waits: bool) -> None:
+        self._connection = connection
+        self._skips = not waits and connection.dialect.name != "sqlite"
+        agents, subs = {one.agent for one in names}, {one.sub for one in names if one.sub}
+        rows = self._hold(_AGENT.c.agent_id, agents, _AGENT.c)
+        self._agents = {row.agent_id: as_agent(row) for row in rows}
+        self._customers = {row.sub: row for row in self._hold(_CUSTOMER.c.sub, subs, _CUSTOMER_READ)}
+        self._grants = self._hold_grants(agents, subs, now)
+        self._parents = self._lines({jti for one in names for jti in one.jtis})
+        tokens = self._hold(_TOKEN.c.jti, self._parents, (_TOKEN.c.jti, _TOKEN.c.revoked_at))
+        self._tokens = {row.jti: row for row in tokens}
+
+    def lacks(self, names: Names) -> bool:
+        """Tell whether something that an exchange is about was not held, which may be another's just now."""
+        return self._skips and not (
+            names.agent in self._agents
+            and names.sub in self._customers
+            and (names.sub, names.agent) in self._grants
+            and self._tokens.keys() >= {one for jti in names.jtis for one in self._line(jti)}
+        )
+
+    def agent(self, agent_id: str) -> Agent:
+        """Return an agent, in whichever state."""
+        return self._agents[agent_id]
+
+    def customer(self, sub: str) -> Row[Any] | None:
+        """Return a customer who is not disabled, with `sub` and `groups`, or None."""
+        row = self._customers.get(sub)
+        return row if row is not None and row.disabled_at is None else None
+
+    def grant(self, sub: str, agent: str, now: datetime) -> Row[Any] | None:
+        """Return what the customer allows the agent at this time, or None."""
+        grants = [row for row in self._grants.get((sub, agent), ()) if row.expires_at > now]
+        return max(grants, key=lambda row: row.created_at, default=None)
+
+    def is_live(self, jti: str) -> bool:
+        """Tell whether neither a token has been revoked nor one that it was exchanged for."""
+        line = [self._tokens.get(one) for one in self._line(jti)]
+        return all(row is not None and row.revoked_at is None for row in line)
+
+    def _hold(
+        self,
+        key: Column[str],
+        values: Collection[str],
+        columns: Iterable[Column[Any]],
+        *also: ColumnElement[bool],
+        read: bool = True,
+    ) -> Sequence[Row[Any]]:
+        if not values:
+            return ()
+        chosen = select(*columns).where(key.in_(values), *also).order_by(*key.table.primary_key)
+        return self._connection.execute(chosen.with_for_update(read=read, skip_locked=self._skips)).all()
+
+    def _hold_grants(
+        self, agents: Collection[str], subs: Collection[str], now: datetime
+    ) -> dict[tuple[str, str], list[Row[Any]]]:
+        in_force = (_GRANT.c.withdrawn_at.is_(None), _GRANT.c.expires_at > now)
+        rows = self._hold(_GRANT.c.sub, subs, _GRANT.c, _GRANT.c.agent.in_(agents), *in_force, read=False)
+        grants: dict[tuple[str, str], list[Row[Any]]] = {}
+        for row in rows:
+            grants.setdefault((row.sub, row.agent), []).append(row)
+        return grants
+
+    def _lines(self, jtis: Collection[str]) -> dict[str, str | None]:
+        """Return the parents of these tokens, and of theirs; which they are never changes."""
+        parents: dict[str, str | None] = {}
+        while jtis:
+            found = select(_TOKEN.c.jti, _TOKEN.c.parent_jti).where(_TOKEN.c.jti.in_(jtis))
+            rows = {row.jti: row.parent_jti for row in self._connection.execute(found)}
+            parents |= rows
+            jtis = {jti for jti in rows.values() if jti is not None} - parents.keys()
+        return parents
+
+    def _line(self, jti: str | None) -> Iterator[str]:
+        while jti is not None:
+            yield jti
+            jti = self._parents.get(jti)

@@ -1,0 +1,1 @@
+"""The benchmarks' own tests: that they work, and never how fast anything is."""
