@@ -127,6 +127,8 @@ class ToolRunner:
         wider = widened(tool.scope, outcome.demanded, scope_to_ask_for(tool))
         if wider is not None:
             outcome = await self._attempt(order, wider, log)
+            if outcome.status == _UNAUTHORIZED:  # the next call gets a new one; this one has had its retry
+                self._tokens.drop(question.customer, wider)
         return outcome
 
     async def _attempt(self, order: _Order, scope: Scope, log: StepLog) -> _Outcome:

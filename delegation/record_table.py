@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
@@ -15,8 +15,11 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
+    Update,
+    bindparam,
     func,
     select,
     text,
@@ -120,7 +123,17 @@ def append_records(connection: Connection, table: Table, records: Iterable[Recor
         head = Head(position, hash_)
     if rows:
         _insert(connection, table, rows)
-        connection.execute(chain_table(table).update().values(position=head.position, hash=head.hash))
+        _, move = _statements(table)
+        connection.execute(move, {"new_position": head.position, "new_hash": head.hash})
+
+
+@cache
+def _statements(table: Table) -> tuple[Select[tuple[int, str]], Update]:
+    """Return what locks the head and what moves it; to make them anew takes longer."""
+    chain = chain_table(table)
+    # SQLite needs no row lock: its transactions that may write already run one after the other.
+    locking = select(chain.c.position, chain.c.hash).with_for_update()
+    return locking, chain.update().values(position=bindparam("new_position"), hash=bindparam("new_hash"))
 
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
@@ -146,9 +159,7 @@ def locked_head(connection: Connection, table: Table) -> Head:
     Raises:
         HeadMissing: somebody removed it.
     """
-    chain = chain_table(table)
-    # SQLite needs no row lock: its transactions that may write already run one after the other.
-    locking = select(chain.c.position, chain.c.hash).with_for_update()
+    locking, _ = _statements(table)
     row = connection.execute(locking).one_or_none()
     if row is None:
         if connection.execute(select(table.c.id).where(table.c.position.is_not(None)).limit(1)).first():
