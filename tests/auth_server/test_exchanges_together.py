@@ -149,7 +149,7 @@ def test_an_exchange_counts_the_keys_that_the_agent_has_now(
 def test_an_assertion_that_was_spent_while_its_exchange_had_to_wait_is_not_good_again(
     postgresql_server: AuthServer,
 ) -> None:
-    server, party = postgresql_server, Party(postgresql_server)
+    server, party, another = postgresql_server, Party(postgresql_server), Party(postgresql_server)
     assertion = server.agent.assertion()
     with ThreadPoolExecutor(1) as pool:
         with server.context.engine.begin() as other:
@@ -157,6 +157,6 @@ def test_an_assertion_that_was_spent_while_its_exchange_had_to_wait_is_not_good_
             other.execute(held.with_for_update())
             waiting = pool.submit(party.exchange, client_assertion=assertion)
             until_somebody_waits_for_a_lock(server)
-            again = party.exchange(client_assertion=assertion, subject_token=Party(server).subject)
+            again = server.exchange(another.subject, another.actor, client_assertion=assertion)
         assert waiting.result().status_code == 200
     assert refusal(again) == (401, "invalid_client")
