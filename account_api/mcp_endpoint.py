@@ -93,9 +93,9 @@ class McpEndpoint:
             await run_in_threadpool(_record_alone, exchange.call)
             return response
         told = await run_in_threadpool(recorder.refuse, fault)
-        return (
-            response if told is fault and response.body else error_response(told, message, needed, recorder)
-        )
+        if told is fault and response.body:  # else it is a bare status, or the database is down too
+            return response
+        return error_response(told, message, needed, recorder)
 
     async def _handed_on(self, request: Request, message: Message) -> Response:
         body: list[AsgiMessage] = [{"type": "http.request", "body": message.content, "more_body": False}]

@@ -54,10 +54,6 @@ class Exchange:
 _Context = ServerRequestContext[dict[str, Any], Any]
 
 
-async def _list_tools(_context: _Context, _params: mcp.PaginatedRequestParams | None) -> mcp.ListToolsResult:
-    return mcp.ListToolsResult(tools=[TOOLS[name].definition() for name in sorted(TOOLS)])
-
-
 async def _call_tool(context: _Context, params: mcp.CallToolRequestParams) -> mcp.CallToolResult:
     assert isinstance(context.request, Request)  # noqa: S101 - tells the type checker; HTTP is all there is
     exchange: Exchange = context.request.state.exchange
@@ -74,12 +70,19 @@ async def _call_tool(context: _Context, params: mcp.CallToolRequestParams) -> mc
 
 def mcp_sessions() -> StreamableHTTPSessionManager:
     """Return the SDK's HTTP side: no sessions, and answers in JSON. Run it as long as the service lives."""
+    listed = mcp.ListToolsResult(tools=[TOOLS[name].definition() for name in sorted(TOOLS)])
+
+    async def list_tools(
+        _context: _Context, _params: mcp.PaginatedRequestParams | None
+    ) -> mcp.ListToolsResult:
+        return listed
+
     server: Server[dict[str, Any]] = Server(
         "account-api",
         version="1",
         title="Account API",
         instructions=_INSTRUCTIONS,
-        on_list_tools=_list_tools,
+        on_list_tools=list_tools,
         on_call_tool=_call_tool,
         get_tool_input_schema=lambda _name: None,  # no argument is repeated in a header field
     )

@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     account_api_client_id: str = "account-api"
     account_api_jwks_uri: str = "http://localhost:8505/jwks.json"
     account_api_audience: str = "https://account.api.example.com"
+    account_api_addresses: str = "http://localhost:8503 http://localhost:8503/mcp"
 
     demo_password: str = Field("bank-demo", repr=False)
     grant_days: int = Field(90, ge=1, le=366)
@@ -54,6 +55,11 @@ class Settings(BaseSettings):
     record_days: int = Field(90, ge=1, le=3660)
     checkpoint_records: int = Field(1000, ge=1)
     checkpoint_seconds: int = Field(300, ge=1)
+
+    @property
+    def audience_by_address(self) -> dict[str, str]:
+        """Return which resource stands at an address that protected resource metadata name (RFC 9728)."""
+        return dict.fromkeys(self.account_api_addresses.split(), self.account_api_audience)
 
     @property
     def other_parties(self) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """The token exchange grant (RFC 8693 §2), built as an Authlib grant. Steps 3 and 4 of the flow."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError, UnauthorizedClientError
@@ -70,7 +71,11 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
             ),
             granted=Scope.parse(self.grant.scope) if self.grant else None,
             granted_until=self.grant.expires_at if self.grant else self.request.now,
-            target=target(self.request.all("resource"), self.request.all("audience")),
+            target=target(
+                self.request.all("resource"),
+                self.request.all("audience"),
+                self.server.settings.audience_by_address,
+            ),
             requested=requested_scope(form.get("scope")),
         )
 
@@ -134,13 +139,17 @@ def check_token_types(form: dict[str, str]) -> None:
             raise InvalidRequestError(f"{name} must be {ACCESS_TOKEN_TYPE}")
 
 
-def target(resources: list[str], audiences: list[str]) -> str:
+def target(resources: list[str], audiences: list[str], audience_by_address: Mapping[str, str]) -> str:
     """Return the one target, named by `resource` or by `audience` (RFC 8693 §2.1).
+
+    `resource` may also be an address at which the resource is called, as its metadata have it (RFC 9728
+    §2): the token's audience is the resource's own name all the same.
 
     Raises:
         InvalidTarget: none or several are named, or the resource is malformed.
     """
-    targets = {*map(check_resource, resources), *audiences}
+    named = map(check_resource, resources)
+    targets = {*(audience_by_address.get(one, one) for one in named), *audiences}
     if len(targets) != 1:
         raise InvalidTarget("name exactly one resource; a delegation token has one audience")
     return targets.pop()

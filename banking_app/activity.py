@@ -10,6 +10,7 @@ from typing import Final, Literal
 from banking_app.audit_records import AuditRecord, Trace, traces
 
 _ACCOUNT: Final = re.compile(r"/accounts/([^/?]+)")
+_OF_MCP: Final = "mcp."
 _DONE: Final = {
     "account.list": "looked up your accounts",
     "account.read_balance": "read the balance of {account}",
@@ -72,7 +73,8 @@ def by_day(found: Iterable[Deed]) -> list[tuple[date, list[Deed]]]:
 
 
 def _of_trace(trace: Trace, agents: Mapping[str, str], accounts: Mapping[str, str]) -> Iterable[Deed]:
-    acts = [record for record in trace.records if record.actor]
+    # A look at which tools there are is no deed: gateways look too, with the token that they were given.
+    acts = [record for record in trace.records if record.actor and not record.operation.startswith(_OF_MCP)]
     executed = {record.jti for record in acts if record.service == "account_api"}
     for record in acts:
         issued = record.service == "auth_server"

@@ -61,7 +61,10 @@ def main() -> int:
         return 1
     report = Report(*about, found, run.not_timed)
     _write(report, arguments.out, f"{began:%Y-%m-%d-%H%M}")
-    return 1 if run.not_timed else 0
+    failed = [one for section in found for one in section.measured if one.sample.errors]
+    for one in failed:
+        _say(f"{one.contender}, {one.case}: {one.sample.errors} errors; such a figure says nothing")
+    return 1 if run.not_timed or failed else 0
 
 
 def _write(report: Report, folder: Path, name: str) -> None:
@@ -83,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--only", default="", help=f"of {', '.join(SECTIONS)}, with commas between them")
     parser.add_argument("--contenders", default="", help="parts of names, with commas between: envoy,this")
-    parser.add_argument("--rounds", type=int, default=0, help=f"how many rounds; {FULL.rounds} if not said")
+    parser.add_argument(
+        "--rounds", type=int, default=0, help=f"how many rounds of each comparison; {FULL.rounds} if not said"
+    )
     parser.add_argument(
         "--quick", action="store_true", help=f"one short round of {', '.join(QUICKLY)}: in two minutes"
     )

@@ -37,7 +37,7 @@ def program(name: str, package: str) -> str:
     Raises:
         CannotMeasure: it is not installed.
     """
-    found = shutil.which(name, path="/usr/local/bin:/usr/bin:/bin:/usr/sbin")
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")  # nginx, on Debian
     if not found:
         raise CannotMeasure(f"{name} is not installed: apt-get install {package}")
     return found

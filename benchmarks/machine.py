@@ -1,5 +1,6 @@
 """Where and with what a run was made."""
 
+import json
 import os
 import platform
 import re
@@ -12,6 +13,7 @@ from benchmarks.cores import CONTENDER, REST
 from benchmarks.load import program
 from benchmarks.service import ROOT
 from docs.conformance.envoy.start import FOLDER as ENVOY
+from docs.conformance.oidc_provider.start import FOLDER as OIDC_PROVIDER
 
 _PACKAGES: Final = (
     "uvicorn",
@@ -20,7 +22,7 @@ _PACKAGES: Final = (
     "starlette",
     "fastapi",
     "httpx2",
-    "aiohttp",
+    "SQLAlchemy",
     "PyJWT",
     "cryptography",
 )
@@ -40,10 +42,16 @@ def machine() -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of all that was measured or measured with."""
+    """Return the versions of all that is measured or measured with.
+
+    Raises:
+        CannotMeasure: a program is not installed.
+    """
     found = {"Python": platform.python_version()}
     found |= {name: version(name) for name in _PACKAGES}
     found["Envoy"] = (ENVOY / "requirements.txt").read_text().strip().rpartition("==")[2]
+    found |= json.loads((OIDC_PROVIDER / "package.json").read_text())["dependencies"]
+    found["Node.js"] = _said(program("node", "nodejs"), "--version")
     found["nginx"] = _said(program("nginx", "nginx"), "-v")
     found["wrk"] = _said(program("wrk", "wrk"), "-v")
     return found

@@ -74,7 +74,7 @@ class Agent:
             for wish in reply.calls:
                 calls += 1
                 if calls > _MAX_CALLS:
-                    result = tool_errors.too_many_calls().as_result()
+                    result = self._tools.refuse(tool_errors.too_many_calls(), wish, question)
                 else:
                     result = await self._tools.run(wish, question, steps, calls)
                 question.conversation.messages.append(tool_message(wish.call_id, result))

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from chatbot.agent import Agent
+from chatbot.call_refusals import CallRefusals
 from chatbot.chat import Chatbot, router
 from chatbot.conversation import Conversations
 from chatbot.delegation_tokens import DelegationTokens
@@ -55,7 +56,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         ),
         agent=Agent(
             Model(model, settings.openai_model, settings.model_timeout_seconds),
-            ToolRunner(tokens, _account_api_client(settings, http)),
+            ToolRunner(tokens, _account_api_client(settings, http), CallRefusals(settings.client_id, clock)),
             conversations,
             clock,
             settings.question_timeout_seconds,

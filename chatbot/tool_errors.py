@@ -65,6 +65,14 @@ def too_many_calls() -> ToolError:
     return ToolError("too-many-calls", "This question has had all its tool calls. Answer with what you have.")
 
 
+def one_transfer_at_a_time() -> ToolError:
+    """The question has had its transfer, and this is another one."""
+    return ToolError(
+        "one-transfer-at-a-time",
+        "One transfer for one yes. This one was not made: repeat it to the customer and ask for a yes to it.",
+    )
+
+
 def exchange_refused(error: OAuthError, scope: Scope, purpose: str) -> ToolError:
     """The authorization server issued no delegation token for this scope."""
     if error.error in _REFUSALS and not error.undecided:

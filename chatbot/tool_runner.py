@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from chatbot import tool_errors
+from chatbot.call_refusals import CallRefusals
 from chatbot.challenge import widened
 from chatbot.conversation import Conversation
 from chatbot.delegation_tokens import DelegationTokens, ExchangeRefused
@@ -27,11 +28,15 @@ _UNAUTHORIZED: Final = 401
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a tool call is made for: who asks, in which conversation, and the question's own random id."""
+    """What a tool call is made for: who asks, in which conversation, and the question's own random id.
+
+    `ordered` is the transfer that was tried for it, if one was: a customer's one yes is for one transfer.
+    """
 
     customer: Customer
     conversation: Conversation
     question_id: str
+    ordered: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,33 +64,48 @@ class _Order:
 class ToolRunner:
     """Carries out tool calls, each with a delegation token for its one scope, through the gateway."""
 
-    def __init__(self, tokens: DelegationTokens, gateway: AccountApiClient) -> None:
+    def __init__(self, tokens: DelegationTokens, gateway: AccountApiClient, refusals: CallRefusals) -> None:
         self._tokens = tokens
         self._gateway = gateway
+        self._refusals = refusals
 
     async def run(self, wish: ToolCall, question: Question, steps: StepLog, number: int) -> dict[str, Any]:
         """Return the result for the model; a failure is told to it in plain words."""
+        tool = _TOOL_OF_NAME.get(wish.name)
+        if tool is None:
+            return self.refuse(tool_errors.unknown_tool(), wish, question)
         try:
-            tool = _TOOL_OF_NAME.get(wish.name)
-            if tool is None:
-                raise tool_errors.unknown_tool()
             call = validated_call(tool, wish.arguments)
-            log = steps.of_call(number, tool.operation)
-            if tool.writes:
-                outcome = await self._written_once(tool, call, question, log)
+        except ToolError as error:
+            return self.refuse(error, wish, question)
+        log = steps.of_call(number, tool.operation)
+        ordered = _ordered(call) if tool.writes else None
+        if ordered and question.ordered not in ([], [ordered]):
+            return self.refuse(tool_errors.one_transfer_at_a_time(), wish, question)
+        try:
+            if ordered:
+                question.ordered[:] = [ordered]
+                outcome = await self._written_once(ordered, tool, call, question, log)
             else:
                 outcome = await self._outcome(tool, call, question, log, None)
         except ToolError as error:
             return error.as_result()
         return outcome.result.as_result() if isinstance(outcome.result, ToolError) else outcome.result
 
-    async def _written_once(self, tool: Tool, call: Call, question: Question, log: StepLog) -> _Outcome:
+    def refuse(self, refusal: ToolError, wish: ToolCall, question: Question) -> dict[str, Any]:
+        """Record that this agent does not even try to make a call, and return the result for the model."""
+        tool = _TOOL_OF_NAME.get(wish.name)
+        self._refusals.record(refusal, tool.operation if tool else None, question.customer)
+        return refusal.as_result()
+
+    async def _written_once(
+        self, order: str, tool: Tool, call: Call, question: Question, log: StepLog
+    ) -> _Outcome:
         """Make a call that writes, with an idempotency key that the order keeps until its outcome is known.
 
         The key depends on the question and the order, and not on the model's id for the call: a model that
         repeats itself does not pay twice.
         """
-        order = hashlib.sha256(json.dumps(call.body, sort_keys=True).encode()).hexdigest()[:32]
         key = question.conversation.key_of(order, new_key=f"{question.question_id}-{order}")
         outcome = await self._outcome(tool, call, question, log, key)
         if outcome.status < 500:
@@ -107,6 +127,8 @@ class ToolRunner:
         wider = widened(tool.scope, outcome.demanded, scope_to_ask_for(tool))
         if wider is not None:
             outcome = await self._attempt(order, wider, log)
+            if outcome.status == _UNAUTHORIZED:  # the next call gets a new one; this one has had its retry
+                self._tokens.drop(question.customer, wider)
         return outcome
 
     async def _attempt(self, order: _Order, scope: Scope, log: StepLog) -> _Outcome:
@@ -140,6 +162,11 @@ def validated_call(tool: Tool, arguments: str) -> Call:
         return tool.arguments.model_validate_json(arguments or "{}").call()
     except ValueError as error:  # pydantic's ValidationError is one
         raise tool_errors.invalid_arguments(error) from error
+
+
+def _ordered(call: Call) -> str:
+    """Return what stands for a transfer's content, however it was written."""
+    return hashlib.sha256(json.dumps(call.body, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _result(tool: Tool, answer: Answer) -> dict[str, Any] | ToolError:

@@ -73,6 +73,7 @@ def settings(port: Mapping[str, int]) -> dict[str, dict[str, str]]:
             "AGENT_JWKS_URI": f"{address['chatbot']}/jwks.json",
             "GATEWAY_JWKS_URI": f"{address['gateway']}/jwks.json",
             "ACCOUNT_API_JWKS_URI": f"{address['account_api']}/jwks.json",
+            "ACCOUNT_API_ADDRESSES": f"{address['gateway']} {address['gateway']}/mcp",
         },
         "account_api": issuer | events | {"RESOURCE_METADATA_URL": address["account_api"] + metadata},
         "gateway": issuer

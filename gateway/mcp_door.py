@@ -25,9 +25,10 @@ from gateway.mcp_decision import (
     deny_quarantined,
     resource_of,
 )
-from gateway.mcp_headers import agreed_version, foreign_origin
+from gateway.mcp_headers import agreed_version, foreign_origin, mismatch, repeated
 from gateway.mcp_listing import PATH, listed_tools
 from gateway.mcp_message import Id, Message, Refused
+from gateway.mcp_param_headers import disagreeing, repeated_arguments, written
 from gateway.mcp_passing import Onward, pass_on
 from gateway.mcp_reading import check_method, received_message
 from gateway.mcp_revision import CALL, LIST, MODERN
@@ -57,6 +58,7 @@ class _Exchange:
     resource: str = PATH
     call: dict[str, str | None] = field(default_factory=dict)
     changes: bool = False
+    repeated: dict[str, str] = field(default_factory=dict)
 
     def decided(self, decision: Permit | Deny, request: Request | None = None) -> Decided:
         version = self.policy.version if self.policy is not None and self.token is not None else None
@@ -120,7 +122,13 @@ class McpDoor:
             answer = tool_list((one for one in shown if one), exchange.id, fields, ttl_ms=ttl_ms)
             await answer(scope, receive, send)
             return
-        onward = Onward(message, exchange.version, decision, fields, exchange.required(decision.operation))
+        onward = Onward(
+            message,
+            [*repeated(exchange.version, message), *written(exchange.repeated)],
+            decision,
+            fields,
+            exchange.required(decision.operation),
+        )
         await pass_on(onward, scope, exchange.receive, send, self._upstream)
 
     async def _judged(self, exchange: _Exchange) -> Decided:
@@ -193,6 +201,11 @@ class McpDoor:
         definition = self._tools.accepted(policy, tool)
         if definition is None:
             return exchange.decided(deny_quarantined(name, tool), request)
+        if exchange.version == MODERN:
+            exchange.repeated = repeated_arguments(definition.input_schema, arguments)
+            wrong = disagreeing(exchange.headers, exchange.repeated)
+            if wrong is not None:
+                raise mismatch(f"The header {wrong} is not what the argument says.", message)
         usable = arguments_of_call(operation, definition, arguments)
         request, decision = await decided_and_counted(
             policy, self._limits, name, token, self._clock(), usable

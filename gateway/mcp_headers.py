@@ -1,8 +1,5 @@
 """The header fields of MCP's Streamable HTTP, and that they say what the body says (revision 2026-07-28)."""
 
-import base64
-import binascii
-import re
 from collections.abc import Collection
 from typing import Final
 
@@ -10,6 +7,7 @@ from starlette.datastructures import Headers
 
 from gateway.arguments import is_json
 from gateway.decision import Deny
+from gateway.mcp_field_value import decoded
 from gateway.mcp_message import Message, Refused
 from gateway.mcp_revision import CALL, INITIALIZE, MODERN, SERVED
 
@@ -18,7 +16,6 @@ _METHOD: Final = "mcp-method"
 _NAME: Final = "mcp-name"
 _META_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
 _META_CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
-_BASE64: Final = re.compile(r"=\?base64\?([A-Za-z0-9+/]*={0,2})\?=\Z")
 _ACCEPTED: Final = ("application/json", "text/event-stream")
 
 
@@ -55,21 +52,21 @@ def agreed_version(headers: Headers, message: Message) -> str | None:
     """
     for field in (VERSION, _METHOD, _NAME):
         if len(headers.getlist(field)) > 1:
-            raise _mismatch(f"The header {field} stands there twice.", message)
+            raise mismatch(f"The header {field} stands there twice.", message)
     version, modern = headers.get(VERSION), is_modern(headers, message)
     if modern and message.id is not None:
         _check_meta(message)
     if version is None and (modern or message.method != INITIALIZE):
-        raise _mismatch(f"The header {VERSION} is missing.", message)
+        raise mismatch(f"The header {VERSION} is missing.", message)
     if message.meta.get(_META_VERSION, version) != version:
-        raise _mismatch(f"The header {VERSION} is not the version in _meta.", message)
+        raise mismatch(f"The header {VERSION} is not the version in _meta.", message)
     required = modern and message.id is not None
     if headers.get(_METHOD, None if required else message.method) != message.method:
-        raise _mismatch(f"The header {_METHOD} is not the body's method.", message)
+        raise mismatch(f"The header {_METHOD} is not the body's method.", message)
     name = message.params.get("name") if message.method == CALL else None
-    said = _decoded(headers[_NAME]) if _NAME in headers else None if required else name
+    said = decoded(headers[_NAME]) if _NAME in headers else None if required else name
     if said != name:
-        raise _mismatch(f"The header {_NAME} is not the name in the body.", message)
+        raise mismatch(f"The header {_NAME} is not the name in the body.", message)
     if version is not None and version not in SERVED:
         reason = "This revision of MCP is not served here."
         next_step = f"Use one of {', '.join(SERVED)}."
@@ -96,17 +93,7 @@ def _check_meta(message: Message) -> None:
         raise Refused(Deny(400, "invalid-params", reason, "Send it with every request."), message.id)
 
 
-def _decoded(value: str) -> str | None:
-    """Return the text that a field's value stands for; None for one that is malformed."""
-    if not value.startswith("=?base64?"):
-        return value
-    match = _BASE64.match(value)
-    try:
-        return base64.b64decode(match.group(1), validate=True).decode("utf-8") if match else None
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-
-
-def _mismatch(reason: str, message: Message) -> Refused:
+def mismatch(reason: str, message: Message) -> Refused:
+    """Return the refusal of a message whose header fields say something else than it."""
     next_step = "Send the header fields as the body says, or leave them out where the revision has none."
     return Refused(Deny(400, "header-mismatch", reason, next_step), message.id)

@@ -1,7 +1,7 @@
 """A permitted MCP message, passed on as it was judged; the answer passes back as it comes."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,6 @@ from delegation.scope import Scope as TokenScope
 from delegation.trace import current_trace
 from gateway.decision import Permit
 from gateway.mcp_answer import unanswered
-from gateway.mcp_headers import repeated
 from gateway.mcp_listing import PATH
 from gateway.mcp_message import Message
 from gateway.relay import CutShort, relay
@@ -25,10 +24,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Onward:
-    """A message, its revision, and what was decided on it; `fields` say so to the caller."""
+    """A message, the header fields that repeat it, and what was decided; `fields` say so to the caller."""
 
     message: Message
-    version: str | None
+    repeated: Sequence[tuple[str, str]]
     permit: Permit
     fields: Mapping[str, str]
     required: TokenScope
@@ -42,16 +41,18 @@ async def pass_on(onward: Onward, scope: Scope, receive: Receive, send: Send, up
     body = message.text()
     kept = [(name, value) for name, value in scope["headers"] if name not in _REPLACED]
     framed = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    as_judged = {"raw_path": PATH.encode(), "query_string": b"", "headers": kept + framed}
+    # A new scope, and no copy: what others have kept in the old one is of the request as it came.
+    as_judged = {"type": "http", "method": "POST", "http_version": scope["http_version"]}
+    target = {"raw_path": PATH.encode(), "query_string": b"", "headers": kept + framed}
     try:
         await relay(
-            {**scope, **as_judged},
+            as_judged | target,
             replaying(body, receive),
             send,
             upstream=upstream,
             max_body_bytes=len(body),
             add=[(name.encode(), value.encode()) for name, value in fields.items()],
-            pass_on=repeated(onward.version, message),
+            pass_on=onward.repeated,
         )
     except UpstreamFault as fault:
         # Its cause is named by type only: an HTTP client's errors may quote the request, token and all.

@@ -1,7 +1,7 @@
 """What a sound policy says and probably does not mean: rules and scopes that decide nothing."""
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Any, Final
 
 from delegation.clock import utc_now
@@ -100,7 +100,12 @@ def _differences(policy: Policy, resource: Mapping[str, Any]) -> Iterator[Findin
     }
     for method, path in sorted(served):
         if (method, _shape(path)) not in named:
-            yield ("operations",), f"no operation stands for {method} {path}, which the resource serves"
+            also = sorted(name for (of, shape), name in named.items() if of == method and _meet(shape, path))
+            if also:
+                reason = f"also lets pass {method} {path}, which the resource serves as something else"
+                yield ("operations", also[0], "path"), reason
+            else:
+                yield ("operations",), f"no operation stands for {method} {path}, which the resource serves"
     shapes = {(method, _shape(path)) for method, path in served}
     for (method, shape), name in named.items():
         if (method, shape) not in shapes:
@@ -114,6 +119,12 @@ def _routes(resource: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for method in item if isinstance(item, dict) else ():
             if method in _METHODS:
                 yield method.upper(), path
+
+
+def _meet(one: str, two: str) -> bool:
+    """Tell whether some path is both, parameters being any segment."""
+    pairs = list(zip_longest(one.split("/"), two.split("/")))
+    return all(a == b or (a and b and "{" in (a[0], b[0])) for a, b in pairs)
 
 
 def _shape(path: str) -> str:

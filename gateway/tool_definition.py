@@ -63,6 +63,12 @@ class ToolDefinition:
         """Return the tool's name."""
         return str(self.document["name"])
 
+    @property
+    def input_schema(self) -> Mapping[str, Any]:
+        """Return the schema of the arguments, of a definition that calls can be checked by."""
+        schema: Mapping[str, Any] = self.document["inputSchema"]
+        return schema
+
     @cached_property
     def fault(self) -> str | None:
         """Say why no call can be checked by the `inputSchema`; None if calls can be."""

@@ -110,6 +110,12 @@ def test_the_target_may_be_named_by_audience(parties: Parties) -> None:
     assert claims(body["access_token"])["aud"] == ACCOUNT_API
 
 
+@pytest.mark.parametrize("address", ["http://localhost:8503", "http://localhost:8503/mcp"])
+def test_the_target_may_be_named_by_the_address_in_its_metadata(parties: Parties, address: str) -> None:
+    response = parties.server.exchange(parties.subject_token, parties.actor_token, resource=address)
+    assert claims(response.json()["access_token"])["aud"] == ACCOUNT_API
+
+
 def test_the_same_target_by_resource_and_audience_is_one_target(parties: Parties) -> None:
     response = parties.server.exchange(parties.subject_token, parties.actor_token, audience=ACCOUNT_API)
     assert claims(response.json()["access_token"])["aud"] == ACCOUNT_API
@@ -169,6 +175,16 @@ def test_parameters_set_no_claims(parties: Parties) -> None:
         pytest.param({"resource": [ACCOUNT_API, ISSUER]}, "invalid_target", id="two targets"),
         pytest.param({"audience": ISSUER}, "invalid_target", id="a resource and another audience"),
         pytest.param({"resource": "https://elsewhere.example"}, "invalid_target", id="an unknown target"),
+        pytest.param(
+            {"resource": "http://localhost:8503/mcp/"},
+            "invalid_target",
+            id="another address",
+        ),
+        pytest.param(
+            {"resource": None, "audience": "http://localhost:8503/mcp"},
+            "invalid_target",
+            id="an address as audience",
+        ),
         pytest.param({"resource": ISSUER}, "invalid_target", id="this server as target"),
         pytest.param({"resource": AGENT}, "invalid_target", id="the agent as target"),
         pytest.param({"resource": "accounts"}, "invalid_target", id="a relative resource"),

@@ -62,6 +62,13 @@ def test_what_an_agent_did_is_said_in_plain_words(changed: dict[str, Any], words
     assert (deed.actor, deed.words) == ("Bank Assistant", words)
 
 
+def test_a_look_at_the_tools_that_there_are_is_no_deed() -> None:
+    look = {"operation": "mcp.tools/list", "resource": None}
+    assert [deed.words for deed in deeds([record(1, **look), record(2)], NAMES, ACCOUNTS)] == [
+        "read the balance of Checking"
+    ]
+
+
 def test_an_exchange_is_shown_where_it_was_refused_or_its_token_unused() -> None:
     refused = {"decision": "deny", "jti": None, "reason": "invalid_scope: nothing of this scope is delegated"}
     found = deeds([record(1), exchange(1), exchange(2, **refused), exchange(3)], NAMES, ACCOUNTS)

@@ -10,7 +10,7 @@ from delegation.scope import Scope
 from tests.chatbot.asking import records_in
 from tests.chatbot.bank import PROBLEMS
 from tests.chatbot.conftest import EITHER_WAY, World
-from tests.chatbot.parties import PERMITTED, claims, insufficient
+from tests.chatbot.parties import PERMITTED, claims, denied, insufficient
 
 READ = "account:read_balance"
 BOTH = "account:read_balance account:read_transactions"
@@ -84,6 +84,19 @@ def test_no_scope_is_asked_for_that_is_not_lacking_or_not_this_tools_to_ask(
     assert [form["scope"] for form in world.token_endpoint.exchanges] == [READ]
     assert len(world.gateway.calls) == 1
     assert "The token's scope does not suffice." in answer.text
+
+
+@EITHER_WAY
+def test_a_wider_token_that_is_not_accepted_is_not_kept(world: World) -> None:
+    token = world.subject_token()
+    world.gateway.instead = [insufficient(BOTH), denied(401, "The token has been revoked.")]
+
+    assert "The token has been revoked." in world.ask(QUESTION, token=token).text
+    assert len(world.gateway.calls) == 2
+
+    world.gateway.enough = frozenset(BOTH.split())
+    assert "EUR 10,200.00" in world.ask(QUESTION, token=token).text
+    assert [form["scope"] for form in world.token_endpoint.exchanges] == [READ, BOTH, BOTH]
 
 
 @EITHER_WAY

@@ -121,6 +121,8 @@ class InProcess:
     backend: SeenBackend
     issuer_keys: SeenKeys
     environment: dict[str, str] = field(repr=False)
+    data: Path
+    """Where each service has its data, in a folder of its name."""
 
     def sign(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
         """Sign as the authorization server does, and know the token as issued."""
@@ -197,9 +199,9 @@ def in_process(serve_gateway: ServeGateway = served_by_itself) -> Iterator[InPro
             "GATEWAY_URL": gateway_url,
             "KEYLESS_GATEWAY_URL": f"http://127.0.0.1:{keyless_port}",
             "CUSTOMER_PASSWORD": _PASSWORD,
-            **{f"{name.upper()}_KEY": _pem(key) for name, key in keys.items()},
+            **{f"{name.upper()}_KEY": pem_of(key) for name, key in keys.items()},
         }
-        yield InProcess(server, door, api, context, keys, backend, issuer_keys, environment)
+        yield InProcess(server, door, api, context, keys, backend, issuer_keys, environment, data)
 
 
 def _until_ready(url: str) -> None:
@@ -272,5 +274,6 @@ def _gateway_settings(
     )
 
 
-def _pem(key: KeyPair) -> str:
+def pem_of(key: KeyPair) -> str:
+    """Return a private key as a client's settings have it."""
     return key.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -3,16 +3,22 @@
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from gateway.app import create_app
 from gateway.settings import Settings
+from tests.clock import SetClock
 from tests.gateway.conftest import Records, bearer, gateway_with
 from tests.gateway.recording import RecordingResource
+from tests.gateway.test_records import locked
 from tests.gateway.wire import connected, request
 from tests.issuer import AGENT, CUSTOMER, TestIssuer
+from tests.serving import serve
 
 PATH = "/access/v1/evaluation"
 
@@ -127,6 +133,52 @@ def test_only_an_enforcement_point_with_a_token_of_its_own_is_answered(
     assert answer.status_code == status
     assert "decision" not in answer.json()
     assert answer.headers["www-authenticate"].startswith("Bearer ")
+
+
+def test_a_question_counts_against_limits_as_a_call_does(
+    settings: Settings, resource: RecordingResource, issuer: TestIssuer, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    packaged = Settings().policy_file.read_text()
+    policy.write_text(packaged.replace("    arguments:", "    rate: {agent: 1/hour}\n    arguments:", 1))
+    with gateway_with(settings, policy_file=policy) as client:
+        told = [client.post(PATH, headers=point(issuer), json=question()).json() for _ in range(2)]
+        assert [one["decision"] for one in told] == [True, False]
+        assert told[1]["context"]["kind"] == "too-many-calls"
+        body = {"from_account": "1", "to": "x", "amount": {"amount_minor": 1, "currency": "EUR"}}
+        token = bearer(issuer.delegation_token("account:transfer"))
+        assert client.post("/transfers", headers=token, json=body).status_code == 429
+
+
+def test_a_permit_is_on_disk_before_it_is_told(
+    settings: Settings, resource: RecordingResource, issuer: TestIssuer, tmp_path: Path
+) -> None:
+    changes = {"data_dir": tmp_path, "policy_file": Settings().policy_file}
+    own = settings.model_copy(update=changes | {"record_wait_seconds": 0.1, "record_bound_seconds": 60})
+    with gateway_with(own) as client:
+        assert client.post(PATH, headers=point(issuer), json=question()).json()["decision"] is True
+        with locked(own):
+            answer = client.post(PATH, headers=point(issuer), json=question())
+            assert answer.status_code == 503
+            assert answer.json()["type"].endswith("/decision-not-recorded")
+
+
+def test_a_token_that_expires_while_its_question_is_awaited_is_told_nothing(
+    settings: Settings, resource: RecordingResource, issuer: TestIssuer
+) -> None:
+    clock = SetClock(datetime.now(UTC))
+    own = settings.model_copy(update={"policy_file": Settings().policy_file})
+    body, token = json.dumps(question()).encode(), issuer.mint(sub="envoy", scope="access:evaluate")
+    lines = (f"Content-Length: {len(body)}", "Content-Type: application/json", "Expect: 100-continue")
+    with serve(create_app(own, clock)) as url, connected(url) as connection:
+        connection.sendall(request("POST", PATH, token, *lines))
+        assert connection.recv(12) == b"HTTP/1.1 100"
+        clock.forward(seconds=3601)
+        connection.sendall(body)
+        answer = b""
+        while b'"status":' not in answer and (more := connection.recv(65536)):
+            answer += more
+    assert b"HTTP/1.1 401" in answer
 
 
 def test_an_enforcement_point_that_goes_away_in_the_middle_of_its_question_is_no_fault_of_the_gateway(

@@ -315,6 +315,32 @@ def test_limits_count_by_agent_and_by_customer_and_tell_when_to_come_back(
         assert told("a") == (200, None)
 
 
+def test_a_limit_is_of_one_operation_and_one_agent(
+    settings: Settings, resource: RecordingResource, issuer: TestIssuer, tmp_path: Path
+) -> None:
+    other = "https://other.example.com"
+    rest = f"scope: s, actors: [{AGENT}, {other}], rate: {{agent: 2/minute, customer: 1/minute}}"
+    policy = f"""\
+audience: https://account.api.example.com
+name: Account API
+operations:
+  one.read: {{method: GET, path: /one, {rest}}}
+  two.read: {{method: GET, path: /two, {rest}}}
+"""
+    with gateway_of(settings, tmp_path, policy) as client:
+
+        def told(path: str, agent: str, customer: str) -> int:
+            # An agent behind it changes nothing: the limit is the current actor's.
+            act = {"sub": agent, "act": {"sub": AGENT}}
+            token = issuer.delegation_token("s", act=act, sub=customer)
+            return client.get(path, headers=bearer(token)).status_code
+
+        for path in ("/one", "/two"):
+            for agent in (AGENT, other):
+                found = [told(path, agent, customer) for customer in ("a", "a", "b", "c")]
+                assert found == [200, 429, 200, 429], (path, agent)
+
+
 def test_what_is_observed_only_passes_and_says_so_and_everything_else_is_enforced(
     client: httpx2.Client, resource: RecordingResource, issuer: TestIssuer, records: Records
 ) -> None:

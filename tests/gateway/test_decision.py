@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from delegation.authorization_details import AccountTransfer
 from delegation.scope import Scope
 from delegation.token import AccessToken, Actor, DelegationToken
-from gateway.arguments import UnusableArgument, read_arguments
+from gateway.arguments import Argument, UnusableArgument, read_arguments
 from gateway.condition import Expression, Facts, Uncompilable, Undecidable
 from gateway.decision import Decision, Deny, Permit, Request, decide
 from gateway.path_template import PathTemplate, UnsafePath, path_segments
@@ -323,6 +323,40 @@ def test_no_text_for_a_condition_does_anything_but_compile_or_be_refused(text: s
         return
     with suppress(Undecidable):
         assert expression.holds(Facts(ACTING, {"n": 4}, TIME)) in {True, False}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "customer == 'sub'",
+        "actor.sub == 'https://one.example' && actor.chain == ['https://one.example', 'https://two.example']",
+        "claims.aud == ['aud'] && claims.iss == 'iss' && claims.jti == 'jti'",
+        "claims.client_id == 'client' && claims.scope == ['s:one']",
+        "claims.iat == now && claims.exp - now == duration('60s')",
+    ],
+)
+def test_a_condition_sees_what_the_token_says_under_its_own_name(text: str) -> None:
+    token = replace(acting(ONE_SCOPE, [ACTORS[0], ACTORS[1]]), expires_at=TIME + timedelta(seconds=60))
+    assert Expression(text, {}).holds(Facts(token, {}, TIME))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("int", "00"),
+        ("int", "9223372036854775808"),
+        ("string", "x" * 513),
+        ("string", "\0"),
+        ("bool", "True"),
+    ],
+)
+def test_text_that_is_no_argument_of_its_type_is_refused(kind: str, text: str) -> None:
+    argument = Argument.model_validate({"in": "query", "type": kind})
+    with pytest.raises(UnusableArgument):
+        argument.of_text(text)
+    for value in (0, 1) if kind == "bool" else (True,):
+        with pytest.raises(UnusableArgument):
+            argument.of_json(value)
 
 
 @unhurried

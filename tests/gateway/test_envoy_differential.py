@@ -207,6 +207,10 @@ def essence(arrived: Arrived) -> tuple[object, ...]:
     )
 
 
+def ready(url: str) -> bool:
+    return httpx2.get(f"{url}/readyz").is_success
+
+
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
     clock = SetClock(datetime.now(UTC).replace(microsecond=0))
@@ -234,8 +238,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
             serving_envoy(other, tmp_path, decision_service=asked) as envoy,
         ):
             maker = Maker(SEED, issuer.key, issuer.issuer, clock())
-            for url in (gateway, envoy):
-                until(lambda url=url: httpx2.get(f"{url}/readyz").is_success, "what has ended is known")
+            until(lambda: all(ready(one) for one in (gateway, envoy)), "what has ended is known")
             yield Rig(gateway, envoy, resource, maker)
 
 

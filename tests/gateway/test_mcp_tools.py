@@ -154,6 +154,51 @@ def test_a_list_in_pages_and_as_events_is_read_to_its_end(
 
 
 GOOD = {"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}
+WITH_FIELDS = {
+    "name": "read_thing",
+    "inputSchema": {
+        "type": "object",
+        "properties": {
+            "thing_id": {"type": "string", "x-mcp-header": "Thing"},
+            "size": {"type": "integer", "x-mcp-header": "Size"},
+        },
+    },
+}
+FIELDS: dict[str, tuple[dict[str, str], int]] = {
+    "as the arguments": ({"mcp-param-thing": "a1", "mcp-param-size": "2"}, 200),
+    "a number that is equal": ({"mcp-param-thing": "a1", "mcp-param-size": "2.0"}, 200),
+    "in base64": ({"mcp-param-thing": "=?base64?YTE=?=", "mcp-param-size": "2"}, 200),
+    "another text": ({"mcp-param-thing": "a2", "mcp-param-size": "2"}, 400),
+    "another number": ({"mcp-param-thing": "a1", "mcp-param-size": "3"}, 400),
+    "broken base64": ({"mcp-param-thing": "=?base64?YTE?=", "mcp-param-size": "2"}, 400),
+    "one is missing": ({"mcp-param-thing": "a1"}, 400),
+    "one too many": ({"mcp-param-thing": "a1", "mcp-param-size": "2", "mcp-param-user": "alice"}, 400),
+}
+
+
+@pytest.mark.parametrize(("fields", "status"), FIELDS.values(), ids=FIELDS)
+def test_an_argument_that_is_repeated_in_a_header_field_must_agree(
+    fields: dict[str, str], status: int, mcp: McpGateway, tmp_path: Path
+) -> None:
+    async def handler(request: Any, receive: Any, send: Any) -> None:
+        await read_body(request, receive)
+        await answer(send, json.dumps(GOOD | {"result": {"tools": [WITH_FIELDS]}}).encode())
+
+    mcp.resource.handler = handler
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(mcp_policy({"read_thing": ToolDefinition.of(WITH_FIELDS)}))
+    call = message("tools/call", {"name": "read_thing", "arguments": {"thing_id": "a1", "size": 2}})
+    with gateway_with(mcp.settings, data_dir=tmp_path, policy_file=policy) as client:
+        gateway = McpGateway(str(client.base_url).rstrip("/"), mcp.resource, mcp.issuer, mcp.settings)
+        found = gateway.post(call, **fields)
+    assert found.status_code == status
+    if status == 200:
+        [arrived] = [one for one in mcp.resource.arrived if one.header("mcp-method") == ["tools/call"]]
+        assert arrived.header("mcp-param-thing") + arrived.header("mcp-param-size") == ["a1", "2"]
+    else:
+        assert found.json()["error"]["code"] == -32020
+
+
 USELESS: dict[str, bytes] = {
     "no JSON": b"<html>",
     "a member twice": b'{"jsonrpc":"2.0","id":1,"result":{"tools":[],"tools":[]}}',

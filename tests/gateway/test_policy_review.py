@@ -88,6 +88,25 @@ def test_what_the_resource_serves_and_the_policy_does_not_name_is_told_and_the_r
     assert main(["policy", "check", str(file), "--openapi", str(resource)]) == 2
 
 
+def test_a_parameter_that_lets_another_path_of_the_resource_pass_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, resource = tmp_path / "policy.yaml", tmp_path / "openapi.json"
+    file.write_text(SOUND)
+    served: dict[str, dict[str, object]] = {
+        "/things/{id}": {"get": {}, "put": {}},
+        "/things/export": {"get": {}},
+        "/things/a/b": {"get": {}},
+    }
+    resource.write_text(json.dumps({"paths": served}))
+    assert main(["policy", "check", str(file), "--openapi", str(resource), "--strict"]) == 1
+    place, what = "operations.thing.read.path", "which the resource serves"
+    assert sorted(line.partition("warning: ")[2] for line in capsys.readouterr().err.splitlines()) == [
+        f"{place}: also lets pass GET /things/export, {what} as something else",
+        f"operations: no operation stands for GET /things/a/b, {what}",
+    ]
+
+
 def test_the_packaged_policy_gives_no_warning(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["policy", "check", "--strict", str(Settings().policy_file)]) == 0
     assert capsys.readouterr().err == ""
