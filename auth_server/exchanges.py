@@ -97,7 +97,7 @@ class Exchanges:
                     decided.set_result(outcome)
 
     async def _arrived(self) -> None:
-        """Return when the event loop brings no more: to begin with the first would leave the rest behind it."""
+        """Return when the event loop brings no more: to begin with the first would leave the rest behind."""
         known, quiet = 0, 0
         while quiet < _QUIET_ROUNDS:
             quiet = quiet + 1 if len(self._waiting) == known else 0
