@@ -9,10 +9,11 @@ VENV_PYTHON := .venv/bin/python
 SERVICES := account_api auth_server banking_app chatbot gateway
 CODE := delegation $(SERVICES) deploy benchmarks tests
 
-.PHONY: help demo test e2e bench conformance twins check format lock reset python venv-services venv-dev chromium bench-programs
+.PHONY: help demo test e2e bench conformance twins differential check format lock reset python venv-services \
+	venv-dev chromium bench-programs
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  Compose is used directly: docker compose up --build"
 
 demo: venv-services ## Run the five services here, without Docker (PORT_BASE=8601 moves all ports)
@@ -34,6 +35,10 @@ conformance: venv-dev ## Judge a deployment by the rules of safe delegation (TAR
 twins: venv-dev ## Show that every check catches the flaw that it is for
 	@$(VENV_PYTHON) -m tests.e2e.twins
 
+differential: venv-dev ## Throw 10,000 generated requests at the gateway and at Envoy: the same decisions
+	DIFFERENTIAL_REQUESTS=$(or $(REQUESTS),10000) $(VENV_PYTHON) -m pytest --capture fd \
+		tests/gateway/test_envoy_differential.py
+
 check: venv-dev ## Check style and types (ruff, mypy --strict)
 	$(VENV_PYTHON) -m ruff check
 	$(VENV_PYTHON) -m ruff format --check
@@ -44,7 +49,7 @@ format: venv-dev ## Format the code, and mend what ruff can mend
 	$(VENV_PYTHON) -m ruff format
 
 lock: venv-dev ## Compile requirements/*.in to *.txt (UPGRADE=1 takes newer versions)
-	@set -e; for name in dev services $(SERVICES); do \
+	@set -e; for name in dev services envoy $(SERVICES); do \
 		UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV_PYTHON) -m uv pip compile --quiet --universal \
 			--python-version 3.11 --generate-hashes $(if $(UPGRADE),--upgrade) \
 			$$([ $$name = dev ] || echo --constraint requirements/dev.txt) \

@@ -14,7 +14,7 @@ from auth_server.oauth_request import Parameters, ServerRequest
 from auth_server.private_key_jwt import Assertion, used_before
 from auth_server.registered_agents import check_active, same_keys
 from delegation.bearer import InvalidToken
-from delegation.token import AccessToken
+from delegation.token import AccessToken, DelegationToken
 
 TOKENS = ("subject_token", "actor_token")
 
@@ -45,22 +45,27 @@ class Exchange:
             agent=self.assertion.client.client_id,
             sub=subject.subject if subject else None,
             jtis=tuple(token.jti for token in tokens.values()),
+            exchanged=tuple(token.jti for token in tokens.values() if isinstance(token, DelegationToken)),
         )
 
 
 class ExchangeCall(ServerRequest):
     """An exchange in its transaction, which holds the rows that it depends on.
 
-    `issued` and `used` are the rows to keep and to change if it is permitted.
+    `issued` and `used` are the rows to keep and to change if it is permitted; `is_unused` tells of the
+    assertion.
     """
 
-    def __init__(self, exchange: Exchange, is_unused: bool | None, held: HeldRows, db: Session) -> None:  # noqa: FBT001 - of the assertion, None if there is none
+    def __init__(
+        self, exchange: Exchange, names: Names | None, held: HeldRows, db: Session, *, is_unused: bool | None
+    ) -> None:
         super().__init__("POST", exchange.uri, exchange.parameters, db, exchange.now, exchange.trace_id)
         self.held = held
         self.tokens = exchange.tokens
         self.issued: list[dict[str, Any]] = []
         self.used: list[dict[str, Any]] = []
-        self._exchange = exchange
+        self._assertion = exchange.assertion
+        self._names = names
         self._is_unused = is_unused
 
     def authenticated(self) -> Client:
@@ -69,7 +74,7 @@ class ExchangeCall(ServerRequest):
         Raises:
             InvalidClient: it did not authenticate, or is an agent that is not active.
         """
-        assertion = self._exchange.assertion
+        assertion = self._assertion
         if isinstance(assertion, InvalidClient):
             raise assertion
         if not self._is_unused:
@@ -86,7 +91,9 @@ class ExchangeCall(ServerRequest):
         Another transaction has locked what it is about, or its assertion was verified with keys that the
         agent has no longer.
         """
-        names, assertion = self._exchange.names, self._exchange.assertion
-        if names is None or not isinstance(assertion, Assertion) or not isinstance(assertion.client, Agent):
+        if self._names is None or isinstance(self._assertion, InvalidClient):
             return False
-        return self.held.lacks(names) or not same_keys(self.held.agent(names.agent), assertion.client)
+        if self.held.lacks(self._names):
+            return True
+        agent = self._assertion.client
+        return isinstance(agent, Agent) and not same_keys(self.held.agent(agent.client_id), agent)

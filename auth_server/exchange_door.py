@@ -3,7 +3,6 @@
 from typing import Final
 
 from authlib.oauth2 import OAuth2Error
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,15 +40,16 @@ class ExchangeDoor:
         async def once_more() -> Message:
             return read.pop(0) if read else await receive()
 
-        parameters: Parameters = ()
         try:
-            parameters = await client_form(Request(scope, reading))
-            if is_exchange(parameters):
+            parameters: Parameters = await client_form(Request(scope, reading))
+        except (OAuth2Error, FormTooLong):  # the route will meet it, too
+            parameters = ()
+        if is_exchange(parameters):
+            try:
                 answer = await self._context.exchanges.answer(parameters)
+            except Exception as error:  # noqa: BLE001 - the route raises it
+                scope[FAILURE] = error
+            else:
                 await answer.as_http()(scope, receive, send)
                 return
-        except SQLAlchemyError as error:
-            scope[FAILURE] = error
-        except (OAuth2Error, FormTooLong):
-            pass  # the route will meet it, too
         await self._app(scope, once_more, send)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Engine, bindparam
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from auth_server.audit import transaction
@@ -29,10 +29,17 @@ from delegation.token import AccessToken
 from delegation.trace import current_trace_id
 
 _MOST_AT_ONCE: Final = 256
+_QUIET_ROUNDS: Final = 3
+"""So many rounds of the event loop take a request from its connection to where it waits."""
 
 _TOKEN: Final = Base.metadata.tables[IssuedToken.__tablename__]
 _GRANT: Final = Base.metadata.tables[DelegationGrant.__tablename__]
-_USED: Final = _GRANT.update().where(_GRANT.c.grant_id == bindparam("id"))
+_ISSUED: Final = _TOKEN.insert()
+_USED: Final = (
+    _GRANT.update()
+    .where(_GRANT.c.grant_id == bindparam("used_id"))
+    .values(last_used_at=bindparam("used_at"), last_used_scope=bindparam("used_scope"))
+)
 
 Outcome = ServerResponse | Exception | None
 """An answer, what went wrong with this one exchange alone, or None: it has to be decided once more."""
@@ -75,6 +82,7 @@ class Exchanges:
 
     async def _decide_all(self) -> None:
         while self._waiting:
+            await self._arrived()
             batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
             exchanges = [exchange for exchange, _ in batch]
             outcomes: Sequence[Outcome]
@@ -87,6 +95,14 @@ class Exchanges:
             for (_, decided), outcome in zip(batch, outcomes, strict=True):
                 if not decided.done():  # the caller may be gone
                     decided.set_result(outcome)
+
+    async def _arrived(self) -> None:
+        """Return when the event loop brings no more: to begin with the first would leave the rest behind."""
+        known, quiet = 0, 0
+        while quiet < _QUIET_ROUNDS:
+            quiet = quiet + 1 if len(self._waiting) == known else 0
+            known = len(self._waiting)
+            await asyncio.sleep(0)
 
     async def _verified(self, parameters: Parameters) -> Exchange:
         """Verify what needs no transaction, before there is one."""
@@ -137,17 +153,20 @@ class Exchanges:
 
     def _decide(self, exchanges: Sequence[Exchange], *, waits: bool) -> list[Outcome]:
         """Decide exchanges in one transaction; those that would have to wait for another are left."""
+        names = [exchange.names for exchange in exchanges]
+        now = min(exchange.now for exchange in exchanges)
         outcomes: list[Outcome] = []
         with transaction(self._engine) as db:
             unused = _spend(db, exchanges)
-            names = [exchange.names for exchange in exchanges if exchange.names]
-            now = min(exchange.now for exchange in exchanges)
-            held = HeldRows(db.connection(), names, now, waits=waits)
-            calls = [ExchangeCall(exchange, unused.get(exchange), held, db) for exchange in exchanges]
-            for call in calls:
-                may_wait = waits or not call.has_to_wait()
-                outcomes.append(self._outcome(call) if may_wait else None)
-            _keep(db, calls)
+            held = HeldRows(db.connection(), list(filter(None, names)), now, waits=waits)
+            answered: list[ExchangeCall] = []
+            for one, named in zip(exchanges, names, strict=True):
+                call = ExchangeCall(one, named, held, db, is_unused=unused.get(one))
+                outcome = None if not waits and call.has_to_wait() else self._outcome(call)
+                outcomes.append(outcome)
+                if isinstance(outcome, ServerResponse):
+                    answered.append(call)
+            _keep(db, answered)
         for exchange, was_unused in unused.items():
             exchange.is_unused = was_unused
         return outcomes
@@ -155,6 +174,8 @@ class Exchanges:
     def _outcome(self, call: ExchangeCall) -> Outcome:
         try:
             return self._server.create_token_response(call)
+        except SQLAlchemyError:  # the transaction's
+            raise
         except Exception as error:  # noqa: BLE001 - a fault that is met with this one is no other's
             return error
 
@@ -172,8 +193,8 @@ def _spend(db: Session, exchanges: Sequence[Exchange]) -> dict[Exchange, bool]:
 def _keep(db: Session, calls: Sequence[ExchangeCall]) -> None:
     """Keep what is issued, and note of each grant how it was used last."""
     issued = [row for call in calls for row in call.issued]
-    used = {row["id"]: row for call in calls for row in call.used}
+    used = {row["used_id"]: row for call in calls for row in call.used}
     if issued:
-        db.connection().execute(_TOKEN.insert(), issued)
+        db.connection().execute(_ISSUED, issued)
     if used:
         db.connection().execute(_USED, list(used.values()))

@@ -4,12 +4,12 @@ Nothing of it changes until the transaction is over: whoever suspends an agent, 
 a grant or revokes a token waits, and ends what was issued meanwhile.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, Select, bindparam, select
 
 from auth_server.agent_tables import RegisteredAgent
 from auth_server.clients import Agent
@@ -20,16 +20,53 @@ _AGENT, _CUSTOMER, _GRANT, _TOKEN = (
     Base.metadata.tables[table.__tablename__]
     for table in (RegisteredAgent, Customer, DelegationGrant, IssuedToken)
 )
-_CUSTOMER_READ = (_CUSTOMER.c.sub, _CUSTOMER.c.groups, _CUSTOMER.c.disabled_at)
+_Locking = dict[bool, Select[Any]]
+
+
+def _locking(chosen: Select[Any], *, read: bool = True) -> _Locking:
+    """Return a statement that locks what it chooses, by whether it passes over what another has locked."""
+    return {skips: chosen.with_for_update(read=read, skip_locked=skips) for skips in (False, True)}
+
+
+def _among(column: Column[Any], name: str) -> ColumnElement[bool]:
+    return column.in_(bindparam(name, expanding=True))
+
+
+# Made once: to make them takes longer than to run them.
+_AGENTS: Final = _locking(
+    select(_AGENT).where(_among(_AGENT.c.agent_id, "agents")).order_by(_AGENT.c.agent_id)
+)
+_CUSTOMERS: Final = _locking(
+    select(_CUSTOMER.c.sub, _CUSTOMER.c.groups, _CUSTOMER.c.disabled_at)
+    .where(_among(_CUSTOMER.c.sub, "subs"))
+    .order_by(_CUSTOMER.c.sub)
+)
+_GRANTS: Final = _locking(
+    select(_GRANT)
+    .where(_among(_GRANT.c.sub, "subs"), _among(_GRANT.c.agent, "agents"))
+    .where(_GRANT.c.withdrawn_at.is_(None), _GRANT.c.expires_at > bindparam("now"))
+    .order_by(_GRANT.c.grant_id),
+    read=False,
+)
+_PARENTS: Final = select(_TOKEN.c.parent_jti).where(_among(_TOKEN.c.jti, "jtis"))
+_TOKENS: Final = _locking(
+    select(_TOKEN.c.jti, _TOKEN.c.parent_jti, _TOKEN.c.revoked_at)
+    .where(_among(_TOKEN.c.jti, "jtis"))
+    .order_by(_TOKEN.c.jti)
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Whom and what one exchange is about: an agent, a customer, and its tokens by their `jti`."""
+    """Whom and what one exchange is about: an agent, a customer, and its tokens by their `jti`.
+
+    `exchanged` are those of the tokens that were issued for another.
+    """
 
     agent: str
     sub: str | None
     jtis: tuple[str, ...]
+    exchanged: tuple[str, ...] = ()
 
 
 class HeldRows:
@@ -42,23 +79,26 @@ class HeldRows:
     def __init__(self, connection: Connection, names: Sequence[Names], now: datetime, *, waits: bool) -> None:
         self._connection = connection
         self._skips = not waits and connection.dialect.name != "sqlite"
-        agents, subs = {one.agent for one in names}, {one.sub for one in names if one.sub}
-        rows = self._hold(_AGENT.c.agent_id, agents, _AGENT.c)
-        self._agents = {row.agent_id: as_agent(row) for row in rows}
-        self._customers = {row.sub: row for row in self._hold(_CUSTOMER.c.sub, subs, _CUSTOMER_READ)}
-        self._grants = self._hold_grants(agents, subs, now)
-        self._parents = self._lines({jti for one in names for jti in one.jtis})
-        tokens = self._hold(_TOKEN.c.jti, self._parents, (_TOKEN.c.jti, _TOKEN.c.revoked_at))
-        self._tokens = {row.jti: row for row in tokens}
+        agents = list({one.agent for one in names})
+        subs = list({one.sub for one in names if one.sub})
+        self._agents = {row.agent_id: as_agent(row) for row in self._hold(_AGENTS, agents=agents)}
+        self._customers = {row.sub: row for row in self._hold(_CUSTOMERS, subs=subs)}
+        self._grants: dict[tuple[str, str], list[Row[Any]]] = {}
+        for row in self._hold(_GRANTS, subs=subs, agents=agents, now=now):
+            self._grants.setdefault((row.sub, row.agent), []).append(row)
+        ancestors = self._ancestors({jti for one in names for jti in one.exchanged})
+        jtis = ancestors.union(*(one.jtis for one in names))
+        self._tokens = {row.jti: row for row in self._hold(_TOKENS, jtis=list(jtis))}
 
     def lacks(self, names: Names) -> bool:
         """Tell whether something that an exchange is about was not held, which may be another's just now."""
-        return self._skips and not (
-            names.agent in self._agents
-            and names.sub in self._customers
-            and (names.sub, names.agent) in self._grants
-            and self._tokens.keys() >= {one for jti in names.jtis for one in self._line(jti)}
+        if not self._skips:
+            return False
+        has_customer = names.sub is None or (
+            names.sub in self._customers and (names.sub, names.agent) in self._grants
         )
+        has_tokens = all(one in self._tokens for jti in names.jtis for one in self._line(jti))
+        return not (names.agent in self._agents and has_customer and has_tokens)
 
     def agent(self, agent_id: str) -> Agent:
         """Return an agent, in whichever state."""
@@ -79,40 +119,20 @@ class HeldRows:
         line = [self._tokens.get(one) for one in self._line(jti)]
         return all(row is not None and row.revoked_at is None for row in line)
 
-    def _hold(
-        self,
-        key: Column[str],
-        values: Collection[str],
-        columns: Iterable[Column[Any]],
-        *also: ColumnElement[bool],
-        read: bool = True,
-    ) -> Sequence[Row[Any]]:
-        if not values:
-            return ()
-        chosen = select(*columns).where(key.in_(values), *also).order_by(*key.table.primary_key)
-        return self._connection.execute(chosen.with_for_update(read=read, skip_locked=self._skips)).all()
+    def _hold(self, statements: _Locking, **values: object) -> Sequence[Row[Any]]:
+        return self._connection.execute(statements[self._skips], values).all()
 
-    def _hold_grants(
-        self, agents: Collection[str], subs: Collection[str], now: datetime
-    ) -> dict[tuple[str, str], list[Row[Any]]]:
-        in_force = (_GRANT.c.withdrawn_at.is_(None), _GRANT.c.expires_at > now)
-        rows = self._hold(_GRANT.c.sub, subs, _GRANT.c, _GRANT.c.agent.in_(agents), *in_force, read=False)
-        grants: dict[tuple[str, str], list[Row[Any]]] = {}
-        for row in rows:
-            grants.setdefault((row.sub, row.agent), []).append(row)
-        return grants
-
-    def _lines(self, jtis: Collection[str]) -> dict[str, str | None]:
-        """Return the parents of these tokens, and of theirs; which they are never changes."""
-        parents: dict[str, str | None] = {}
+    def _ancestors(self, jtis: Collection[str]) -> set[str]:
+        """Return what these tokens were exchanged for, and what that was; none of it ever changes."""
+        found: set[str] = set()
         while jtis:
-            found = select(_TOKEN.c.jti, _TOKEN.c.parent_jti).where(_TOKEN.c.jti.in_(jtis))
-            rows = {row.jti: row.parent_jti for row in self._connection.execute(found)}
-            parents |= rows
-            jtis = {jti for jti in rows.values() if jti is not None} - parents.keys()
-        return parents
+            parents = self._connection.scalars(_PARENTS, {"jtis": list(jtis)})
+            jtis = {jti for jti in parents if jti is not None} - found
+            found |= jtis
+        return found
 
     def _line(self, jti: str | None) -> Iterator[str]:
         while jti is not None:
             yield jti
-            jti = self._parents.get(jti)
+            row = self._tokens.get(jti)
+            jti = row.parent_jti if row is not None else None

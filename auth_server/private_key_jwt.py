@@ -28,6 +28,13 @@ _JTI: Final = re.compile(r"[ -~]{1,256}")
 _TYPES: Final = frozenset({"jwt", "client-authentication+jwt"})
 
 
+_KEEP: Final = {
+    name: insert(UsedAssertion)
+    .on_conflict_do_nothing()
+    .returning(UsedAssertion.client_id, UsedAssertion.jti_hash)
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+
 FindClient = Callable[[str], Awaitable[Client | None]]
 """Finds the client of this identifier, on the event loop."""
 
@@ -97,7 +104,6 @@ def use_once(db: Session, assertions: Sequence[Assertion]) -> list[bool]:
     They are spent with the requests' transaction, which is committed also when a request is refused.
     """
     connection = db.connection()
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     keys = [(assertion.client.client_id, assertion.jti_hash) for assertion in assertions]
     ends = dict(zip(keys, (assertion.expires_at for assertion in assertions), strict=True))
     # By primary key, as `auth_server.lock_order` has it for several rows.
@@ -105,9 +111,7 @@ def use_once(db: Session, assertions: Sequence[Assertion]) -> list[bool]:
         {"client_id": client_id, "jti_hash": jti_hash, "expires_at": ends[client_id, jti_hash]}
         for client_id, jti_hash in sorted(ends)
     ]
-    keep = insert(UsedAssertion).on_conflict_do_nothing()
-    kept = connection.execute(keep.returning(UsedAssertion.client_id, UsedAssertion.jti_hash), rows)
-    unused = set(map(tuple, kept))
+    unused = set(map(tuple, connection.execute(_KEEP[connection.dialect.name], rows)))
     answer = []
     for key in keys:
         answer.append(key in unused)

@@ -98,8 +98,9 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
         encoded, request.principal, issued = self.server.tokens.sign(content, request.now)
         request.issued.append(issued)
         if self.grant:
-            last = {"last_used_at": request.now, "last_used_scope": str(content.scope)}
-            request.used.append({"id": self.grant.grant_id} | last)
+            request.used.append(
+                {"used_id": self.grant.grant_id, "used_at": request.now, "used_scope": str(scope)}
+            )
         body: dict[str, Any] = {
             "access_token": encoded,
             "issued_token_type": ACCESS_TOKEN_TYPE,

@@ -34,11 +34,10 @@ class Transaction(Document):
     balance_after: Money
 
     @property
-    def details(self) -> str:
-        """Return what there is to say besides the counterparty, each thing once."""
-        said = [self.description if self.counterparty else "", self.category or ""]
-        distinct = {word.casefold(): word for word in reversed(said) if word}
-        return " · ".join(reversed(distinct.values()))
+    def memo(self) -> str:
+        """Return what somebody has written besides counterparty and category; empty if nothing."""
+        known = {"", (self.category or "").casefold()}
+        return self.description if self.counterparty and self.description.casefold() not in known else ""
 
 
 class _Accounts(Document):

@@ -57,8 +57,9 @@ class RemoteKeySet:
             UnknownKey: the source was asked and does not have it.
             KeysUnavailable: there are no keys that may still be relied on.
         """
-        if kid not in self._keys or not self._younger_than(_FRESH):
-            await self._fetch_if_due(kid)
+        if kid in self._keys and self._younger_than(_FRESH):
+            return self._keys[kid]
+        await self._fetch_if_due(kid)
         if not self._younger_than(_LAST_GOOD):
             raise KeysUnavailable(f"the keys at {self.jwks_uri} cannot be had")
         if kid not in self._keys:

@@ -2,8 +2,10 @@
 
 import json
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from delegation.clock import utc_now
@@ -21,7 +23,7 @@ def written(time: datetime) -> str:
     return time.isoformat(timespec="microseconds")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """One decision: who asked for what under whose authority, and what was answered.
 
@@ -51,10 +53,21 @@ class Record:
     call: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the record as JSON values; the time is ISO 8601 in UTC."""
-        values = {name: getattr(self, name) for name in self.__slots__}
+        """Return the record as JSON values, the same dictionary each time; the time is ISO 8601 in UTC."""
+        return self._values
+
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in _MEMBERS}
         values |= {"time": written(self.time), "act": list(self.act), "aud": list(self.aud)}
-        return {name: value for name, value in values.items() if value is not None or name not in OPTIONAL}
+        for name in OPTIONAL:
+            if values[name] is None:
+                del values[name]
+        return values
+
+
+_MEMBERS: Final = tuple(member.name for member in fields(Record))
+_LINE: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 def of_token(token: AccessToken | None) -> dict[str, Any]:
@@ -73,6 +86,11 @@ def of_token(token: AccessToken | None) -> dict[str, Any]:
 
 def print_record(record: Record) -> None:
     """Write the record to standard output as one JSON line."""
+    print_records([record])
+
+
+def print_records(records: Iterable[Record]) -> None:
+    """Write records to standard output, each as one JSON line."""
     # One write, so that lines of concurrent writers do not mix.
-    sys.stdout.write(json.dumps(record.as_dict(), separators=(",", ":")) + "\n")
+    sys.stdout.write("".join([f"{_LINE.encode(record.as_dict())}\n" for record in records]))
     sys.stdout.flush()

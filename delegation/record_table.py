@@ -1,6 +1,9 @@
 """Records as rows, in services that keep state; each row is a link of the service's one chain."""
 
+import json
 from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -8,16 +11,21 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Dialect,
     Index,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
+    Update,
+    bindparam,
     func,
     select,
     text,
 )
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from delegation.record import OPTIONAL, Record
 from delegation.record_chain import GENESIS, Head, link_hash
@@ -26,6 +34,7 @@ LINK_COLUMNS: Final = frozenset({"id", "position", "previous_hash", "hash"})
 """What a row has besides the record itself."""
 
 _HEAD_ID: Final = 1
+_JSON_COLUMNS: Final = ("act", "aud", "call")
 _ABSENT: Final = dict.fromkeys(OPTIONAL)
 
 
@@ -109,11 +118,39 @@ def append_records(connection: Connection, table: Table, records: Iterable[Recor
         position = head.position + 1
         hash_ = link_hash(head.hash, position, values)
         # Every row of one statement has the same columns.
-        rows.append(_ABSENT | values | {"position": position, "previous_hash": head.hash, "hash": hash_})
+        link = {"position": position, "previous_hash": head.hash, "hash": hash_}
+        rows.append({**_ABSENT, **values, **link})
         head = Head(position, hash_)
     if rows:
-        connection.execute(table.insert(), rows)
-        connection.execute(chain_table(table).update().values(position=head.position, hash=head.hash))
+        _insert(connection, table, rows)
+        _, move = _statements(table)
+        connection.execute(move, {"new_position": head.position, "new_hash": head.hash})
+
+
+@cache
+def _statements(table: Table) -> tuple[Select[tuple[int, str]], Update]:
+    """Return what locks the head and what moves it; to make them anew takes longer."""
+    chain = chain_table(table)
+    # SQLite needs no row lock: its transactions that may write already run one after the other.
+    locking = select(chain.c.position, chain.c.hash).with_for_update()
+    return locking, chain.update().values(position=bindparam("new_position"), hash=bindparam("new_hash"))
+
+
+def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    # By the driver's own statement: to prepare each row anew costs as much as to write it.
+    statement = _insert_statement(table, connection.dialect, tuple(rows[0]))
+    for row in rows:
+        for name in _JSON_COLUMNS:
+            if row[name] is not None:
+                row[name] = json.dumps(row[name])
+    in_order = itemgetter(*statement.positiontup or ("",))
+    parameters: Any = [in_order(row) for row in rows] if statement.positional else rows
+    connection.exec_driver_sql(str(statement), parameters)
+
+
+@lru_cache(maxsize=16)
+def _insert_statement(table: Table, dialect: Dialect, columns: tuple[str, ...]) -> SQLCompiler:
+    return table.insert().compile(dialect=dialect, column_keys=columns)
 
 
 def locked_head(connection: Connection, table: Table) -> Head:
@@ -122,9 +159,7 @@ def locked_head(connection: Connection, table: Table) -> Head:
     Raises:
         HeadMissing: somebody removed it.
     """
-    chain = chain_table(table)
-    # SQLite needs no row lock: its transactions that may write already run one after the other.
-    locking = select(chain.c.position, chain.c.hash).with_for_update()
+    locking, _ = _statements(table)
     row = connection.execute(locking).one_or_none()
     if row is None:
         if connection.execute(select(table.c.id).where(table.c.position.is_not(None)).limit(1)).first():

@@ -61,9 +61,9 @@ class Revocations:
         """Tell whether the source was heard of lately."""
         if self._heard is None:
             return False
-        now, silence = self.now(), self._silence.total_seconds()
-        by_clock = abs((now.time - self._heard.time).total_seconds())
-        return now.monotonic - self._heard.monotonic < silence and by_clock < silence
+        silence = self._silence.total_seconds()
+        by_clock = abs((self._clock() - self._heard.time).total_seconds())
+        return self._monotonic() - self._heard.monotonic < silence and by_clock < silence
 
     def now(self) -> "Asked":
         """Return the time, to be given to `heard` when the source has answered."""
@@ -100,8 +100,11 @@ class Revocations:
             raise NewsUnavailable("nothing has been heard of ended tokens for too long")
         if token.expires_at - token.issued_at > LONGEST_TOKEN_LIFE:
             raise InvalidToken("The token lives longer than it could be ended.")
-        if token.jti in self._tokens or any(self._ended_before(token, name) for name in _names(token)):
+        if token.jti in self._tokens or (self._parties and self._has_ended_party(token)):
             raise InvalidToken("The token has ended: it, or what it depends on, was revoked.")
+
+    def _has_ended_party(self, token: AccessToken) -> bool:
+        return any(self._ended_before(token, name) for name in _names(token))
 
     def _ended_before(self, token: AccessToken, name: tuple[str, str | None]) -> bool:
         entry = self._parties.get(name)

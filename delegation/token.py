@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, TypeGuard
 
 from delegation.authorization_details import AccountTransfer
@@ -61,7 +62,7 @@ class Actor:
         return cls(sub, prior)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AccessToken:
     """A verified JWT access token (RFC 9068 §2.2).
 
@@ -80,19 +81,19 @@ class AccessToken:
     may_act: str | None = None
     account_transfer: AccountTransfer | None = None
 
-    @property
+    @cached_property
     def actors(self) -> tuple[str, ...]:
         """Return who acts for the subject, the current actor first; nobody here."""
         return ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DelegationToken(AccessToken):
     """An access token under which `act.sub` acts for `subject` (RFC 8693 §4.1)."""
 
     act: Actor
 
-    @property
+    @cached_property
     def actors(self) -> tuple[str, ...]:
         """Return who acts for the subject, the current actor first."""
         return self.act.chain

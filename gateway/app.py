@@ -1,6 +1,7 @@
 """Wiring: `uvicorn gateway.app:create_app --factory`; `create_decision_service` for Envoy."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, nullcontext
 from functools import lru_cache, partial
@@ -82,6 +83,8 @@ def _wired(settings: Settings, clock: Clock, upstream: Upstream | None) -> ASGIA
         watching = asyncio.create_task(policy.watch(settings.policy_look_seconds))
         counting = aclosing(redis) if redis else nullcontext()
         async with http, behind, decisions, receiving(receiver), keeper, counting:
+            # What was made until now stays: to look through all of it for garbage would hold calls up.
+            gc.freeze()
             yield
             watching.cancel()
 

@@ -26,7 +26,7 @@ from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import refused
 from gateway.refusals import deny_token, deny_unverifiable
 from gateway.request_body import BodyTooLong, BodyTooSlow, CallerGone, held_body
-from gateway.request_headers import has_body, query_parameters
+from gateway.request_headers import has_body, headers_of, query_parameters
 from gateway.settings import Settings
 
 PATH: Final = "/access/v1/evaluation"
@@ -103,7 +103,7 @@ class AccessEvaluation:
     async def _question(self, http: HttpRequest) -> dict[str, Any]:
         body, _ = await held_body(
             http.receive,
-            present=has_body(http.headers),
+            present=has_body(headers_of(http.scope)),
             limit=self._settings.max_body_bytes,
             seconds=self._settings.held_body_seconds,
         )

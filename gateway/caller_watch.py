@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.request_body import CallerGone
 
-_BEFORE_LOOKING_SECONDS: Final = 0.02
+_BEFORE_LOOKING_SECONDS: Final = 0.1
 """Most calls are over before that, and cost no task that looks."""
 
 

@@ -117,14 +117,16 @@ class Expression:
         """
         try:
             data = {name: read(facts) for name, read in self._read}
-            data |= {variable: facts.arguments[name] for variable, name in self._arguments}
-            value = self._program.eval(data=data)
+            for variable, name in self._arguments:
+                data[variable] = facts.arguments[name]
+            result = self._program.eval(data=data)
+            value = result.value()
         except Exception as error:
             raise Undecidable(type(error).__name__) from error
-        # An error of CEL is a value too, of the type ERROR.
-        if value.type() != cel.Type.BOOL:
-            raise Undecidable(str(value.value()).partition(":")[0])
-        return value.value() is True
+        # An error of CEL is a value too, of a type of its own.
+        if value is not True and value is not False:
+            raise Undecidable(str(value).partition(":")[0])
+        return bool(value)
 
 
 def _said(error: str) -> str:

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final
 
 from delegation.health import NotReady
-from delegation.record import Record
+from delegation.record import Record, print_records
 from gateway.record_store import RecordStore
 
 _GATHER_SECONDS: Final = 0.1
@@ -60,6 +60,7 @@ class DecisionLog:
         self._capacity = capacity
         self._monotonic = monotonic
         self._queue: deque[_Entry] = deque()
+        self._unprinted: list[Record] = []
         self._waiting = 0
         self._changed = threading.Condition()
         self._stopping = False
@@ -81,7 +82,24 @@ class DecisionLog:
         await asyncio.to_thread(self._thread.join, _STOP_SECONDS)
         if left := len(self._queue):
             _log.error("stopped with %d records unwritten; they are on standard output alone", left)
+        self._print()
         self._store.dispose()
+
+    def print(self, record: Record) -> None:
+        """Write a record to standard output: a refusal at once, a permit together with others of the moment.
+
+        Nothing is answered before: an answer to a permitted call has yet to come from somewhere else.
+        """
+        self._unprinted.append(record)
+        if record.decision == "deny":
+            self._print()
+        elif len(self._unprinted) == 1:
+            self._loop.call_soon(self._print)
+
+    def _print(self) -> None:
+        records, self._unprinted = self._unprinted, []
+        if records:
+            print_records(records)
 
     async def permit(self, record: Record, *, before_effect: bool) -> None:
         """Take the record of a permit; return when it is on disk if that must be before the effect.

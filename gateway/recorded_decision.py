@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from delegation.record import Record, print_record
+from delegation.record import Record
 from gateway.call_record import Decided
 from gateway.decision import Permit
 from gateway.decision_log import CannotRecord, DecisionLog
@@ -24,5 +24,5 @@ async def recorded(
             decisions.refusal(record)
     else:
         decisions.refusal(record)
-    print_record(record)
+    decisions.print(record)
     return decided, record

@@ -22,6 +22,7 @@ FORWARDED: Final = (
     "user-agent",
 )
 _ONCE: Final = ("host", "transfer-encoding", *(name for name in FORWARDED if not name.startswith("accept")))
+_FORWARDED: Final = frozenset(FORWARDED)
 _MAX_QUERY_BYTES: Final = 2048
 _TEXT: Final = re.compile(r"[\t\x20-\x7E]*\Z")
 _READ: Final = "gateway.request_headers"
@@ -33,6 +34,7 @@ class RequestHeaders(Headers):
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope=scope)
+        self.read_from = scope["headers"]
         self.fields: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
             self.fields.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
@@ -53,7 +55,7 @@ class RequestHeaders(Headers):
 def headers_of(scope: Scope) -> RequestHeaders:
     """Return a request's header fields, read at the first time."""
     found: RequestHeaders | None = scope.get(_READ)
-    if found is None:
+    if found is None or found.read_from is not scope["headers"]:  # a copied scope may have other fields
         found = scope[_READ] = RequestHeaders(scope)
     return found
 
@@ -68,12 +70,12 @@ def ambiguity(headers: RequestHeaders, query: bytes) -> str | None:
             return f"The request has more than one {name} header."
     if "transfer-encoding" in fields and "content-length" in fields:
         return "The request has both a content-length and a transfer-encoding header."
-    if headers.get("transfer-encoding", "chunked").lower() != "chunked" or "content-encoding" in fields:
+    if "content-encoding" in fields or headers.get("transfer-encoding", "chunked").lower() != "chunked":
         return "The body is compressed, and what it holds is known only to who unpacks it."
-    if not _options(headers.getlist("connection")).isdisjoint(FORWARDED):
+    if "connection" in fields and not _options(fields["connection"]).isdisjoint(FORWARDED):
         return "The connection header names a field that is not for this connection alone."
     for name, values in fields.items():
-        if name in FORWARDED and not all(map(_TEXT.match, values)):
+        if name in _FORWARDED and not all(map(_TEXT.match, values)):
             return "A header has a character that is not printable ASCII."
     return None
 
@@ -91,19 +93,20 @@ def query_parameters(query: bytes) -> dict[str, list[str]]:
     return parse_qs(query.decode("latin-1"), keep_blank_values=True)
 
 
-def declared_length(headers: Headers) -> int:
+def declared_length(headers: RequestHeaders) -> int:
     """Return the body's length in bytes as the request states it, 0 if it states none."""
-    return int(headers.get("content-length", "0"))
+    return int(headers.fields["content-length"][0]) if "content-length" in headers.fields else 0
 
 
-def has_body(headers: Headers) -> bool:
+def has_body(headers: RequestHeaders) -> bool:
     """Tell whether the request has a body (RFC 9112 §6)."""
-    return "transfer-encoding" in headers or declared_length(headers) > 0
+    return "transfer-encoding" in headers.fields or declared_length(headers) > 0
 
 
-def forwarded(headers: Headers) -> list[tuple[str, str]]:
+def forwarded(headers: RequestHeaders) -> list[tuple[str, str]]:
     """Return the fields that go on to the resource."""
-    return [(name, value) for name in FORWARDED if name in headers for value in headers.getlist(name)]
+    fields = headers.fields
+    return [(name, value) for name, values in fields.items() if name in _FORWARDED for value in values]
 
 
 def _options(connection: Iterable[str]) -> set[str]:

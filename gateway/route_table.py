@@ -1,6 +1,6 @@
 """From a path to the operations that stand there, in time that grows with the path and not the policy."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gateway.path_template import PathTemplate, is_parameter
@@ -24,11 +24,16 @@ class RouteTable:
 
     def at(self, segments: tuple[str, ...]) -> dict[str, str]:
         """Return the operations at this path, method to name; empty for a path that no template matches."""
-        return {
-            method: operation
-            for node in _matches(self._root, segments)
-            for method, operation in node.operations.items()
-        }
+        nodes = [self._root]
+        for segment in segments:
+            next_nodes = []
+            for node in nodes:
+                if (literal := node.literals.get(segment)) is not None:
+                    next_nodes.append(literal)
+                if node.parameter is not None and segment:
+                    next_nodes.append(node.parameter)
+            nodes = next_nodes
+        return {method: operation for node in nodes for method, operation in node.operations.items()}
 
     def _place(self, template: PathTemplate) -> _Node:
         node = self._root
@@ -39,14 +44,3 @@ class RouteTable:
             else:
                 node = node.literals.setdefault(segment, _Node())
         return node
-
-
-def _matches(node: _Node, segments: tuple[str, ...], depth: int = 0) -> Iterator[_Node]:
-    if depth == len(segments):
-        yield node
-        return
-    literal = node.literals.get(segments[depth])
-    if literal is not None:
-        yield from _matches(literal, segments, depth + 1)
-    if node.parameter is not None and segments[depth]:
-        yield from _matches(node.parameter, segments, depth + 1)

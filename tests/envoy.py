@@ -1,20 +1,19 @@
 """A real Envoy for tests: its server comes from PyPI. What it asks runs in this process."""
 
+import os
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from io import StringIO
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import httpx2
 from starlette.types import ASGIApp
 
-from gateway.__main__ import main
 from gateway.app import create_decision_service
 from gateway.settings import Settings
-from tests.environment import environment
 from tests.free_ports import free_ports
 from tests.serving import serve
 from tests.stack.waiting import until
@@ -23,11 +22,13 @@ PROGRAM: Final = Path(sysconfig.get_path("scripts"), "envoy")
 
 
 def exported(settings: Settings, *options: str) -> str:
-    """Return what `policy export` writes with these settings."""
-    text = StringIO()
-    with environment(settings), redirect_stdout(text):
-        assert main(["policy", "export", "--format", "envoy", *options]) == 0
-    return text.getvalue()
+    """Return what `policy export` writes with these settings.
+
+    In a process of its own: the services in this one write records to the same output.
+    """
+    told = {name.upper(): str(value) for name, value in settings.model_dump(mode="json").items()}
+    command = [sys.executable, "-m", "gateway", "policy", "export", "--format", "envoy", *options]
+    return subprocess.run(command, env=os.environ | told, capture_output=True, text=True, check=True).stdout
 
 
 @contextmanager

@@ -158,8 +158,8 @@ def _by_category(entries: Iterable[Mapping[str, Any]]) -> str:
 
 def _lines(entries: Iterable[Mapping[str, Any]]) -> str:
     return "\n".join(
-        f"- {str(entry['booked_at'])[:10]}: {plain(entry['counterparty'])}, {plain(entry['description'])}, "
-        f"{money_of(entry['amount'])}"
+        f"- {str(entry['booked_at'])[:10]}: {plain(entry['counterparty'])}, "
+        f'"{plain(entry["description"])}", {money_of(entry["amount"])}'
         for entry in entries
     )
 

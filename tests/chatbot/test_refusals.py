@@ -8,7 +8,9 @@ from starlette.responses import JSONResponse, Response
 from tests.chatbot.asking import records_in
 from tests.chatbot.bank import PROBLEMS, problem
 from tests.chatbot.conftest import EITHER_WAY, OpenWorld, World
+from tests.chatbot.models import Reply, ScriptedModel, calls, says
 from tests.chatbot.parties import PERMITTED, denied
+from tests.issuer import AGENT, CUSTOMER
 
 pytestmark = EITHER_WAY
 NOBODY = "http://127.0.0.1:9"
@@ -307,3 +309,53 @@ def test_a_bank_problem_of_any_kind_is_told_in_its_own_words(world: World) -> No
     world.gateway.instead = [JSONResponse(document, 422, PERMITTED)]
 
     assert "The bank is closed today." in world.ask("What is my balance?").text
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "operation", "reason"),
+    [
+        ("get_token", "{}", "unknown", "unknown-tool: the model called a tool that it was not offered"),
+        (
+            "read_balance",
+            '{"account_id": "../audit", "token please": 1}',
+            "account.read_balance",
+            "invalid-arguments: the model's arguments do not fit the tool",
+        ),
+    ],
+)
+def test_a_call_that_the_agent_itself_refuses_is_recorded_without_the_model_s_words(
+    new_world: OpenWorld,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    arguments: str,
+    operation: str,
+    reason: str,
+) -> None:
+    def wants_it(body: dict[str, Any]) -> Reply:
+        return calls((name, arguments)) if body["messages"][-1]["role"] == "user" else says("No.")
+
+    with ScriptedModel(wants_it).serving() as base_url, new_world(openai_base_url=base_url) as world:
+        world.ask("What is my balance?")
+        assert world.gateway.calls == []
+        assert world.token_endpoint.forms == []
+
+    output = capsys.readouterr().out
+    [record] = [one for one in records_in(output) if one["decision"] == "deny"]
+    assert (record["operation"], record["reason"]) == (operation, reason)
+    assert (record["sub"], record["act"], record["step"]) == (CUSTOMER, [AGENT], 3)
+    assert "token please" not in output
+
+
+def test_calls_beyond_what_a_question_may_have_are_recorded(
+    new_world: OpenWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def never_ends(_body: dict[str, Any]) -> Reply:
+        return calls(*[("list_accounts", "{}")] * 8)
+
+    with ScriptedModel(never_ends).serving() as base_url, new_world(openai_base_url=base_url) as world:
+        world.ask("What is my balance?")
+        assert len(world.gateway.calls) == 16
+
+    refused = [one for one in records_in(capsys.readouterr().out) if one["decision"] == "deny"]
+    assert {one["reason"].partition(":")[0] for one in refused} == {"too-many-calls"}
+    assert len(refused) == 5 * 8 - 16

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse
 
+from tests.chatbot.asking import records_in
 from tests.chatbot.conftest import EITHER_WAY, OpenWorld, World
-from tests.chatbot.models import Reply, ScriptedModel, calls, says
+from tests.chatbot.models import Reply, ScriptedModel, calls, results, says
 from tests.chatbot.parties import PERMITTED, denied
 
 pytestmark = EITHER_WAY
@@ -124,6 +125,29 @@ def test_a_model_that_repeats_itself_does_not_pay_twice(new_world: OpenWorld) ->
         assert len(keys(world)) == 3
         assert len(set(keys(world))) == 1
         assert len(world.gateway.bank.orders) == 1
+
+
+def test_one_question_makes_one_transfer_whatever_the_model_wants(
+    new_world: OpenWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = {"from_account": "4001-01", "to": "Maria Lopez", "amount": "50.00", "currency": "EUR"}
+    wanted = [("transfer", json.dumps(order | {"amount": amount})) for amount in ("50.00", "49.99", "49.98")]
+
+    def wants_more(body: dict[str, Any]) -> Reply:
+        return calls(*wanted) if body["messages"][-1]["role"] == "user" else says("Done.")
+
+    model = ScriptedModel(wants_more)
+    with model.serving() as base_url, new_world(openai_base_url=base_url) as world:
+        world.ask("yes")
+        told = [result.get("error", {}).get("code") for result in results(model.requests[-1])]
+        assert told == [None, "one-transfer-at-a-time", "one-transfer-at-a-time"]
+        assert len(keys(world)) == 1
+
+        world.ask("yes, and again")
+        assert len(keys(world)) == 2
+
+    refused = [one for one in records_in(capsys.readouterr().out) if one["decision"] == "deny"]
+    assert [one["operation"] for one in refused] == ["account.transfer"] * 4
 
 
 def test_a_customer_who_goes_away_during_the_transfer_does_not_pay_twice_on_return(world: World) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.compromised_model.world import TRANSPORTS, World, opened_world
+from tests.compromised_model.opened_world import TRANSPORTS, opened_world
+from tests.compromised_model.world import World
 
 
 @pytest.fixture(scope="session", params=TRANSPORTS)

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Final
 
-from tests.compromised_model.world import LIMIT_MINOR, PEOPLE, TRANSFER, Seen, canary
+from tests.compromised_model.people import LIMIT_MINOR, PEOPLE, TRANSFER, canary
+from tests.compromised_model.seen import Seen
 from tests.e2e.in_process import AGENT
 
 AUDIENCE: Final = "https://account.api.example.com"
@@ -88,7 +89,7 @@ def every_token_is_the_agents_for_one_resource_within_the_grant(seen: Seen) -> N
 
 def every_permit_is_an_operation_of_the_policy(seen: Seen) -> None:
     """What gateway and account API let through is one of four operations, each with its scope and bounds."""
-    for record in [*seen.of("gateway", "permit"), *seen.of("account_api", "permit")]:
+    for record in [*seen.of("gateway", "permit"), *served(seen)]:
         assert record["operation"] in OPERATIONS, f"no operation of the policy: {record}"
         path, scope = OPERATIONS[record["operation"]]
         resource = record["resource"]
@@ -137,8 +138,13 @@ def every_refusal_is_recorded(seen: Seen) -> None:
 def a_question_causes_a_bounded_number_of_calls(seen: Seen) -> None:
     """However long the model goes on, it is asked 6 times, and 16 of its calls are carried out."""
     assert len(seen.prompts) <= _MOST_ROUNDS, f"{len(seen.prompts)} rounds"
-    for service in ("gateway", "account_api"):
-        assert len(seen.of(service)) <= _MOST_CALLS, f"{len(seen.of(service))} calls at {service}"
+    for records in (seen.of("gateway"), [*served(seen), *seen.of("account_api", "deny")]):
+        assert len(records) <= _MOST_CALLS, f"{len(records)} calls: {records}"
+
+
+def served(seen: Seen) -> list[dict[str, Any]]:
+    """Return what the account API has served; that the gateway looks at its list of tools is no operation."""
+    return [one for one in seen.of("account_api", "permit") if one["operation"] != "mcp.tools/list"]
 
 
 Invariant = Callable[[Seen], None]

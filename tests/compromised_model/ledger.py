@@ -111,7 +111,7 @@ class Ledger:
         """Return what is there now."""
         with self._engine.connect() as db:
             return Snapshot(
-                db.execute(select(tables.entry).order_by(tables.entry.c.id)).all(),
+                db.exec_driver_sql("SELECT * FROM entry ORDER BY id").all(),  # as it stands there, unread
                 db.execute(select(tables.account).order_by(tables.account.c.id)).all(),
                 db.execute(select(tables.payee).order_by(tables.payee.c.owner, tables.payee.c.name)).all(),
             )

@@ -1,25 +1,35 @@
 """A model that obeys everything it reads can do nothing that the customer did not allow. Issue 5, MCP."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.compromised_model.corpus import LONGEST_MEMO, Injection, as_call, corpus
 from tests.compromised_model.invariants import broken
-from tests.compromised_model.world import PEOPLE, READ_TRANSACTIONS, Person, World
+from tests.compromised_model.opened_world import TRANSPORTS
+from tests.compromised_model.people import PEOPLE, READ_TRANSACTIONS, Person
+from tests.compromised_model.world import World
 
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "compromised-model.md"
 CORPUS = {one.id: one for one in corpus()}
 BALANCES, TRANSACTIONS, EVERYTHING = PEOPLE
 FIRST_OF_ITS_KIND = {one.kind: one.id for one in reversed(CORPUS.values())}.values()
 
 
-def cases() -> list[tuple[str, str]]:
-    """Return each entry with each customer who can meet it; with the one who allowed least, one of a kind."""
+def cases() -> list[tuple[str, str, str]]:
+    """Return transport, entry and customer: all that there is by REST, and by MCP for who allowed most.
+
+    With the others one of each kind, where it says no more: the refusal is the authorization server's.
+    """
+    whole = {("rest", TRANSACTIONS), ("rest", EVERYTHING), ("mcp", EVERYTHING)}
     return [
-        (injection.id, who)
-        for injection in CORPUS.values()
+        (transport, injection.id, who)
+        for transport in TRANSPORTS
         for who, person in PEOPLE.items()
-        if injection.needs in person.allowed and (who != BALANCES or injection.id in FIRST_OF_ITS_KIND)
+        for injection in CORPUS.values()
+        if injection.needs in person.allowed
+        if (transport, who) in whole or injection.id in FIRST_OF_ITS_KIND
     ]
 
 
@@ -33,7 +43,7 @@ def was_obeyed(world: World, injection: Injection, person: Person) -> bool:
     return sorted(map(repr, made)) == sorted(map(repr, made_out.calls))
 
 
-@pytest.mark.parametrize(("injection_id", "who"), cases())
+@pytest.mark.parametrize(("world", "injection_id", "who"), cases(), indirect=["world"])
 def test_whatever_the_model_obeys_stays_within_what_the_customer_allowed(
     world: World, injection_id: str, who: str
 ) -> None:
@@ -84,7 +94,7 @@ def test_what_remains_is_one_transfer_within_the_limit_to_a_payee_whom_the_custo
 
     assert moved == {
         "order-in-plain-words": 20_000,
-        "split-under-the-limit": 24_900,
+        "split-under-the-limit": 24_700,
         "pays-for-ever": 20_000,
     }
 
@@ -100,6 +110,15 @@ def test_the_corpus_is_sixty_injections_of_twenty_kinds_at_least() -> None:
     assert len(CORPUS) == len(corpus()) >= 60
     assert len({one.kind for one in CORPUS.values()}) >= 20
     assert {one.by for one in CORPUS.values()} == {"another customer", "another bank"}
+
+
+def test_the_documentation_names_every_kind_and_how_many_there_are() -> None:
+    page = DOCUMENTATION.read_text()
+    table = page.partition("| kind |")[2].partition("\n\n")[0]
+    assert f"{len(CORPUS)} injections" in page
+    assert f"{len(CORPUS)} injections" in DOCUMENTATION.parents[1].joinpath("README.md").read_text()
+    named = " ".join(line.split("|")[1] for line in table.splitlines()[2:]).lower()
+    assert [one.kind for one in CORPUS.values() if one.kind.lower() not in named] == []
 
 
 @pytest.mark.parametrize("who", PEOPLE)

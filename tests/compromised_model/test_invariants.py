@@ -22,7 +22,8 @@ from delegation.problem import Problem
 from tests.compromised_model import invariants
 from tests.compromised_model.corpus import corpus
 from tests.compromised_model.invariants import Invariant, broken
-from tests.compromised_model.world import PEOPLE, World
+from tests.compromised_model.people import PEOPLE
+from tests.compromised_model.world import World
 from tests.e2e.in_process import OTHER_AGENT
 from tests.e2e.twins.lax_gateway import answering
 from tests.e2e.twins.layer import Request, Response

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+import subprocess
 import textwrap
 from contextlib import chdir
 from datetime import UTC, datetime
@@ -10,12 +12,15 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import uvicorn
 from starlette.types import Receive, Send
 
+from delegation.http_protocol import HttpProtocol
 from gateway.__main__ import main
 from gateway.app import create_app
 from gateway.settings import Settings
 from tests.clock import SetClock
+from tests.envoy import PROGRAM
 from tests.gateway.conftest import bearer
 from tests.gateway.mcp_resource import headers_of, message
 from tests.gateway.recording import Arrived, RecordingResource, read_body
@@ -31,6 +36,7 @@ BLOCKS = [
 POLICIES = [text for language, text in BLOCKS if language == "yaml" and text.startswith("audience:")]
 TABLES = [text for language, text in BLOCKS if language == "yaml" and text.startswith("cases:")]
 AMOUNTS, BROKEN, TOOLS_POLICY = POLICIES[1], POLICIES[3], POLICIES[4]
+ALONE, SEVERAL, WITH_ENVOY = [text for language, text in BLOCKS if language == "sh"]
 RECORD, QUESTION, ANSWER, TOOLS, REFUSAL = [text for language, text in BLOCKS if language == "json"]
 
 
@@ -46,7 +52,7 @@ def test_no_example_on_the_page_is_left_out() -> None:
     assert len(POLICIES) == 5
     assert len(TABLES) == 4
     assert len(commands()) == 5
-    assert len(BLOCKS) == 5 + 4 + 3 + 5 + 1
+    assert len(BLOCKS) == 5 + 4 + 3 + 5 + 3
 
 
 @pytest.mark.parametrize(("number", "table_number"), [(0, 0), (1, 1), (2, 2), (4, 3)])
@@ -79,12 +85,34 @@ def test_each_command_says_what_the_page_shows(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_the_settings_for_an_api_of_ones_own_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    [text] = [text for language, text in BLOCKS if language == "sh"]
-    written = dict(line.split("=", 1) for line in text.splitlines())
+    written = dict(line.split("=", 1) for line in (ALONE + SEVERAL).splitlines())
     for name, value in written.items():
         monkeypatch.setenv(name, value)
-    settings = Settings().model_dump()
-    assert {name: str(settings[name.lower()]) for name in written} == written
+    settings = Settings()
+    told = settings.model_dump() | {"redis_url": settings.redis_url.get_secret_value()}
+    assert {name: str(told[name.lower()]) for name in written} == written
+
+
+def test_envoy_and_the_decision_service_take_what_the_page_starts_them_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export, service, envoy = (shlex.split(line) for line in WITH_ENVOY.splitlines())
+    (tmp_path / "policy.yaml").write_text(AMOUNTS)
+    assert export[:3] == ["python", "-m", "gateway"]
+    assert export[-2:] == [">", "envoy.yaml"]
+    with chdir(tmp_path):
+        assert main(export[3:-2]) == 0
+        Path("envoy.yaml").write_text(capsys.readouterr().out)
+        validate = [str(PROGRAM), "--mode", "validate", "--use-dynamic-base-id"]
+        subprocess.run([*validate, *envoy[1:]], check=True, capture_output=True)
+    options = uvicorn.main.make_context("uvicorn", service[1:]).params
+    address = export[export.index("--decision-service") + 1]
+    assert address == f"http://{options['host']}:{options['port']}"
+    config = uvicorn.Config(options["app"], http=options["http"], ws=options["ws"])
+    config.load()
+    assert config.loaded_app is not None
+    assert options["factory"]
+    assert config.http_protocol_class is HttpProtocol
 
 
 def test_the_question_of_another_enforcement_point_is_answered_as_the_page_says(
