@@ -1,7 +1,7 @@
 """Twins that take bad tokens and targets, or refuse them with another code (RFC 8693 §2.2.2)."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from typing import Any, Final
 from unittest.mock import patch
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import auth_server.tokens
 from delegation.token import AccessToken
 from delegation.verification import access_token
+from delegation.verified_tokens import VerifiedTokens
 from tests.e2e.in_process import InProcess
 from tests.e2e.jws import claims_of
 from tests.e2e.twins.exchange_request import actor_token
@@ -22,11 +23,17 @@ _TARGET: Final = "https://account.api.example.com"
 
 
 @twin("TX-06", "verifies no signature of the tokens that it is sent", also={"TX-32": Verdict.FAIL})
-def verifies_no_signature(_stack: InProcess) -> AbstractContextManager[object]:
+def verifies_no_signature(stack: InProcess) -> AbstractContextManager[object]:
     """Read the claims without the key."""
-    return patch.object(
-        auth_server.tokens, "signed_claims", lambda encoded, _key, _algorithms: claims_of(encoded)
-    )
+
+    def read(encoded: str, _key: object, _algorithms: object) -> dict[str, Any]:
+        return claims_of(encoded)
+
+    ending = ExitStack()
+    ending.enter_context(patch.object(auth_server.tokens, "signed_claims", read))
+    # What is taken here must not be remembered when the flaw has gone.
+    ending.enter_context(patch.object(stack.context.server.tokens, "_verified", VerifiedTokens(0)))
+    return ending
 
 
 @twin("TX-06", "takes subject and actor tokens that have expired")
