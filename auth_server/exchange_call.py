@@ -14,7 +14,7 @@ from auth_server.oauth_request import Parameters, ServerRequest
 from auth_server.private_key_jwt import Assertion, used_before
 from auth_server.registered_agents import check_active, same_keys
 from delegation.bearer import InvalidToken
-from delegation.token import AccessToken
+from delegation.token import AccessToken, DelegationToken
 
 TOKENS = ("subject_token", "actor_token")
 
@@ -45,6 +45,7 @@ class Exchange:
             agent=self.assertion.client.client_id,
             sub=subject.subject if subject else None,
             jtis=tuple(token.jti for token in tokens.values()),
+            exchanged=tuple(token.jti for token in tokens.values() if isinstance(token, DelegationToken)),
         )
 
 

@@ -29,6 +29,8 @@ from delegation.token import AccessToken
 from delegation.trace import current_trace_id
 
 _MOST_AT_ONCE: Final = 256
+_QUIET_ROUNDS: Final = 3
+"""So many rounds of the event loop take a request from its connection to where it waits."""
 
 _TOKEN: Final = Base.metadata.tables[IssuedToken.__tablename__]
 _GRANT: Final = Base.metadata.tables[DelegationGrant.__tablename__]
@@ -80,6 +82,7 @@ class Exchanges:
 
     async def _decide_all(self) -> None:
         while self._waiting:
+            await self._arrived()
             batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
             exchanges = [exchange for exchange, _ in batch]
             outcomes: Sequence[Outcome]
@@ -92,6 +95,14 @@ class Exchanges:
             for (_, decided), outcome in zip(batch, outcomes, strict=True):
                 if not decided.done():  # the caller may be gone
                     decided.set_result(outcome)
+
+    async def _arrived(self) -> None:
+        """Return when the event loop brings no more: to begin with the first would leave the rest behind."""
+        known, quiet = 0, 0
+        while quiet < _QUIET_ROUNDS:
+            quiet = quiet + 1 if len(self._waiting) == known else 0
+            known = len(self._waiting)
+            await asyncio.sleep(0)
 
     async def _verified(self, parameters: Parameters) -> Exchange:
         """Verify what needs no transaction, before there is one."""

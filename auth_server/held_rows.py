@@ -48,19 +48,25 @@ _GRANTS: Final = _locking(
     .order_by(_GRANT.c.grant_id),
     read=False,
 )
-_PARENTS: Final = select(_TOKEN.c.jti, _TOKEN.c.parent_jti).where(_among(_TOKEN.c.jti, "jtis"))
+_PARENTS: Final = select(_TOKEN.c.parent_jti).where(_among(_TOKEN.c.jti, "jtis"))
 _TOKENS: Final = _locking(
-    select(_TOKEN.c.jti, _TOKEN.c.revoked_at).where(_among(_TOKEN.c.jti, "jtis")).order_by(_TOKEN.c.jti)
+    select(_TOKEN.c.jti, _TOKEN.c.parent_jti, _TOKEN.c.revoked_at)
+    .where(_among(_TOKEN.c.jti, "jtis"))
+    .order_by(_TOKEN.c.jti)
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Whom and what one exchange is about: an agent, a customer, and its tokens by their `jti`."""
+    """Whom and what one exchange is about: an agent, a customer, and its tokens by their `jti`.
+
+    `exchanged` are those of the tokens that were issued for another.
+    """
 
     agent: str
     sub: str | None
     jtis: tuple[str, ...]
+    exchanged: tuple[str, ...] = ()
 
 
 class HeldRows:
@@ -80,17 +86,19 @@ class HeldRows:
         self._grants: dict[tuple[str, str], list[Row[Any]]] = {}
         for row in self._hold(_GRANTS, subs=subs, agents=agents, now=now):
             self._grants.setdefault((row.sub, row.agent), []).append(row)
-        self._parents = self._lines({jti for one in names for jti in one.jtis})
-        self._tokens = {row.jti: row for row in self._hold(_TOKENS, jtis=list(self._parents))}
+        ancestors = self._ancestors({jti for one in names for jti in one.exchanged})
+        jtis = ancestors.union(*(one.jtis for one in names))
+        self._tokens = {row.jti: row for row in self._hold(_TOKENS, jtis=list(jtis))}
 
     def lacks(self, names: Names) -> bool:
         """Tell whether something that an exchange is about was not held, which may be another's just now."""
-        return self._skips and not (
-            names.agent in self._agents
-            and names.sub in self._customers
-            and (names.sub, names.agent) in self._grants
-            and self._tokens.keys() >= {one for jti in names.jtis for one in self._line(jti)}
+        if not self._skips:
+            return False
+        has_customer = names.sub is None or (
+            names.sub in self._customers and (names.sub, names.agent) in self._grants
         )
+        has_tokens = all(one in self._tokens for jti in names.jtis for one in self._line(jti))
+        return not (names.agent in self._agents and has_customer and has_tokens)
 
     def agent(self, agent_id: str) -> Agent:
         """Return an agent, in whichever state."""
@@ -114,17 +122,17 @@ class HeldRows:
     def _hold(self, statements: _Locking, **values: object) -> Sequence[Row[Any]]:
         return self._connection.execute(statements[self._skips], values).all()
 
-    def _lines(self, jtis: Collection[str]) -> dict[str, str | None]:
-        """Return the parents of these tokens, and of theirs; which they are never changes."""
-        parents: dict[str, str | None] = {}
+    def _ancestors(self, jtis: Collection[str]) -> set[str]:
+        """Return what these tokens were exchanged for, and what that was; none of it ever changes."""
+        found: set[str] = set()
         while jtis:
-            found = self._connection.execute(_PARENTS, {"jtis": list(jtis)})
-            rows = {row.jti: row.parent_jti for row in found}
-            parents |= rows
-            jtis = {jti for jti in rows.values() if jti is not None} - parents.keys()
-        return parents
+            parents = self._connection.scalars(_PARENTS, {"jtis": list(jtis)})
+            jtis = {jti for jti in parents if jti is not None} - found
+            found |= jtis
+        return found
 
     def _line(self, jti: str | None) -> Iterator[str]:
         while jti is not None:
             yield jti
-            jti = self._parents.get(jti)
+            row = self._tokens.get(jti)
+            jti = row.parent_jti if row is not None else None

@@ -8,7 +8,10 @@ for PostgreSQL promises no order to an UPDATE or a DELETE of several rows; so `l
 In this order run suspending an agent (agent, its access tokens), disabling a person (person, sessions,
 refresh tokens, access tokens), withdrawing a grant (agent if staff do it, grant, access tokens), signing out
 (session, refresh tokens, access tokens), consent (customer, grants, access tokens), a refresh (session,
-refresh token, new tokens) and an exchange (agent, customer, grant, the tokens that it is about).
+refresh token, new tokens) and an exchange (agent, customer, grant, the tokens that it is about). Exchanges
+that share a transaction lock all their agents, then all their customers, and so on (`auth_server.held_rows`).
+
+Before all of these a client's assertion is kept, which waits for whoever is just keeping the same one.
 """
 
 from sqlalchemy import ColumnElement, inspect, select
