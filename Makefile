@@ -9,8 +9,8 @@ VENV_PYTHON := .venv/bin/python
 SERVICES := account_api auth_server banking_app chatbot gateway
 CODE := delegation $(SERVICES) deploy benchmarks tests
 
-.PHONY: help demo test e2e bench conformance twins differential check format lock reset python venv-services venv-dev \
-	chromium bench-programs
+.PHONY: help demo test e2e bench conformance twins differential check format lock reset python venv-services \
+	venv-dev chromium bench-programs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -10,6 +10,7 @@
 
 import re
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from gateway.ext_authz import PREFIX, REPEATED, UNPRINTABLE
 from gateway.path_template import SEGMENT, PathTemplate, is_parameter
@@ -141,7 +142,10 @@ def _exactly(*names: str) -> dict[str, Any]:
 
 
 def _jwt_authn(policy: Policy, settings: Settings, actor_header: str | None) -> dict[str, Any]:
-    keys = {"uri": settings.jwks_uri, "cluster": ISSUER_KEYS, "timeout": "2s"}
+    # The cluster knows the address. Here the host is a header only, in which Envoy takes no `_`.
+    url = urlsplit(settings.jwks_uri)
+    uri = url._replace(netloc=url.netloc.replace("_", "-")).geturl()
+    keys = {"uri": uri, "cluster": ISSUER_KEYS, "timeout": "2s"}
     provider: dict[str, Any] = {
         "issuer": settings.issuer,
         "audiences": [policy.audience],

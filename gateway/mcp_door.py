@@ -161,7 +161,6 @@ class McpDoor:
         except (BearerError, Unverifiable, UnsoundPolicy) as error:
             if isinstance(error, BearerError) and exchange.policy is not None:
                 error.scope = error.scope or exchange.policy.scope
-            exchange.token = None
             return exchange.decided(unauthenticated(error))
         except Refused as error:
             exchange.id = error.id if exchange.id is None else exchange.id

@@ -18,7 +18,16 @@ from gateway.request_body import CallerGone, replaying
 from gateway.upstream import Upstream, UpstreamFault
 
 _REPLACED: Final = frozenset({b"content-length", b"content-type", b"transfer-encoding"})
-_NOT_PASSED_ON: Final = frozenset({"baggage", "tracestate"})
+# As of header fields: what else a caller writes there could be taken for somebody's word.
+_META: Final = frozenset(
+    {
+        "io.modelcontextprotocol/clientCapabilities",
+        "io.modelcontextprotocol/clientInfo",
+        "io.modelcontextprotocol/logLevel",
+        "io.modelcontextprotocol/protocolVersion",
+        "progressToken",
+    }
+)
 _log = logging.getLogger(__name__)
 
 
@@ -36,7 +45,7 @@ class Onward:
 async def pass_on(onward: Onward, scope: Scope, receive: Receive, send: Send, upstream: Upstream) -> None:
     """Send the message to the server and its answer to the caller."""
     fields = onward.fields
-    meta = {name: value for name, value in onward.message.meta.items() if name not in _NOT_PASSED_ON}
+    meta = {name: value for name, value in onward.message.meta.items() if name in _META}
     message = onward.message.with_meta(meta | {"traceparent": current_trace().traceparent})
     body = message.text()
     kept = [(name, value) for name, value in scope["headers"] if name not in _REPLACED]

@@ -34,6 +34,7 @@ class RequestHeaders(Headers):
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope=scope)
+        self.read_from = scope["headers"]
         self.fields: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
             self.fields.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
@@ -54,7 +55,7 @@ class RequestHeaders(Headers):
 def headers_of(scope: Scope) -> RequestHeaders:
     """Return a request's header fields, read at the first time."""
     found: RequestHeaders | None = scope.get(_READ)
-    if found is None:
+    if found is None or found.read_from is not scope["headers"]:  # a copied scope may have other fields
         found = scope[_READ] = RequestHeaders(scope)
     return found
 

@@ -197,6 +197,7 @@ def in_process(serve_gateway: ServeGateway = served_by_itself) -> Iterator[InPro
         environment = {
             "AUTH_SERVER_URL": issuer,
             "GATEWAY_URL": gateway_url,
+            "ACCOUNT_API_URL": api_url,
             "KEYLESS_GATEWAY_URL": f"http://127.0.0.1:{keyless_port}",
             "CUSTOMER_PASSWORD": _PASSWORD,
             **{f"{name.upper()}_KEY": pem_of(key) for name, key in keys.items()},

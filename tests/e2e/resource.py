@@ -1,6 +1,5 @@
 """The gateway or resource server under test, as the checks see it."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -8,7 +7,10 @@ from urllib.parse import urlsplit
 from tests.e2e.authorization_server import AuthorizationServer
 from tests.e2e.evidence import Fields
 from tests.e2e.minting import Minter
+from tests.e2e.rules import Transport
 from tests.e2e.target_file import OperationFile, TargetFile
+from tests.e2e.transport import Call, Caller, McpCaller, RestCaller, arguments_of
+from tests.e2e.verdict import NotRun
 from tests.e2e.wire import Answer, Wire
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
@@ -23,7 +25,7 @@ class Backend(Protocol):
 
 
 class Resource:
-    """Calls of the resource's operations, with tokens right or wrong."""
+    """Calls of the resource's operations by one transport, with tokens right or wrong."""
 
     def __init__(
         self,
@@ -32,6 +34,7 @@ class Resource:
         minter: Minter | None,
         authorization_server: AuthorizationServer | None,
         backend: Backend | None,
+        transport: Transport = "REST",
     ) -> None:
         assert file.resource
         self.section = file.resource
@@ -40,7 +43,8 @@ class Resource:
         self.read = file.resource.read
         self.backend = backend
         self._file = file
-        self._wire = wire
+        self.transport = transport
+        self._caller = _caller(file, wire, transport)
         self._minter = minter
         self._authorization_server = authorization_server
 
@@ -57,18 +61,38 @@ class Resource:
         operation: OperationFile,
         token: str | None = None,
         *,
-        path: str | None = None,
         headers: Fields = (),
+        query: Fields = (),
         url: str | None = None,
-        body: Mapping[str, Any] | None = None,
+        idempotency_key: str = "",
     ) -> Answer:
         """Call an operation with a bearer token, or with none."""
+        return self._caller.call(self._made(operation, token, headers, query, url, idempotency_key))
+
+    def call_with_both(
+        self, first: OperationFile, second: OperationFile, token: str, *, idempotency_key: str = ""
+    ) -> Answer:
+        """Call a tool with a message that has two members `arguments`, of two calls of it.
+
+        Raises:
+            NotRun: this is not MCP.
+        """
+        if not isinstance(self._caller, McpCaller):
+            raise NotRun("It takes the MCP endpoint: [resource.mcp].")
+        both = [self._made(one, token, idempotency_key=idempotency_key) for one in (first, second)]
+        return self._caller.send(both[0], [arguments_of(one) for one in both])
+
+    def _made(
+        self,
+        operation: OperationFile,
+        token: str | None,
+        headers: Fields = (),
+        query: Fields = (),
+        url: str | None = None,
+        idempotency_key: str = "",
+    ) -> Call:
         fields = [("Authorization", f"Bearer {token}")] if token is not None else []
-        content = json.dumps(body or operation.body).encode() if body or operation.body else None
-        if content:
-            fields.append(("Content-Type", "application/json"))
-        address = f"{(url or self.url).rstrip('/')}{path or operation.path}"
-        return self._wire.send(operation.method, address, [*fields, *headers], content)
+        return Call(operation, (url or self.url).rstrip("/"), [*fields, *headers], query, idempotency_key)
 
     def token(self, scope: str | None = None) -> str:
         """Return a good token for a scope, by default that of `read`: minted if possible, else exchanged."""
@@ -96,6 +120,12 @@ class Resource:
         return default | changes
 
     @property
+    def next_hop(self) -> str:
+        """Return the audience that a token needs where the MCP endpoint passes its calls."""
+        mcp = self.section.mcp
+        return mcp.next_hop if mcp and mcp.next_hop else self.audience
+
+    @property
     def actor(self) -> str:
         """Return the agent that the resource lets act."""
         if self.section.actor:
@@ -109,3 +139,11 @@ class Resource:
             return self._minter.issuer
         assert self._authorization_server
         return self._authorization_server.issuer
+
+
+def _caller(file: TargetFile, wire: Wire, transport: Transport) -> Caller:
+    if transport == "REST":
+        return RestCaller(wire)
+    assert file.resource
+    assert file.resource.mcp
+    return McpCaller(wire, file.resource.mcp)

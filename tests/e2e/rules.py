@@ -19,6 +19,8 @@ SECTIONS: Final = {
 
 Kind = Literal["MUST", "SHOULD", "profile"]
 Party = Literal["authorization server", "resource"]
+Transport = Literal["REST", "MCP"]
+"""How a resource is called."""
 Feature = Literal[
     "act",
     "actor_policy",
@@ -54,6 +56,7 @@ Need = Literal[
     "id_token",
     "issued_tokens",
     "keyless_instance",
+    "mcp_address",
     "minting",
     "observed_backend",
     "other_actor_token",
@@ -77,6 +80,8 @@ class Rule:
     target: Party
     features: tuple[Feature, ...] = ()
     needs: tuple[Need, ...] = ()
+    transports: tuple[Transport, ...] = ("REST", "MCP")
+    """By what the check is run, where the resource has both; of no matter for an authorization server."""
     mend: str = ""
     untested: str = ""
 
@@ -108,9 +113,13 @@ def _rule(entry: dict[str, Any]) -> Rule:
     unknown = entry.keys() - {field.name for field in fields(Rule)}
     if unknown:
         raise ValueError(f"{FILE.name}: {rule_id} has the unknown fields {', '.join(sorted(unknown))}")
-    rule = Rule(**entry | {name: tuple(entry.get(name, ())) for name in ("features", "needs")})
+    lists: dict[str, Any] = {
+        name: tuple(entry[name]) for name in ("features", "needs", "transports") if name in entry
+    }
+    rule = Rule(**entry | lists)
     one_of: list[tuple[str, Any]] = [(rule.kind, Kind), (rule.target, Party)]
     one_of += [(name, Feature) for name in rule.features] + [(name, Need) for name in rule.needs]
+    one_of += [(name, Transport) for name in rule.transports]
     for value, allowed in one_of:
         if value not in get_args(allowed):
             raise ValueError(f"{FILE.name}: {rule_id}: {value} is none of {', '.join(get_args(allowed))}")

@@ -1,19 +1,28 @@
 """Runs the checks on a target, one after the other, each with a verdict."""
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
 import tests.e2e.checks  # noqa: F401 - registers every check
 from tests.e2e.check import CHECKS
-from tests.e2e.rules import Rule, rules
+from tests.e2e.evidence import Evidence
+from tests.e2e.rules import Rule, Transport, rules
 from tests.e2e.target import Target
 from tests.e2e.target_file import TargetFile
 from tests.e2e.verdict import Failed, NotRun, Result, UnsoundRun, Verdict
 from tests.e2e.wire import TransportFault
 
 Progress = Callable[[Result], None]
+_WORST_FIRST: Final = (
+    Verdict.FAIL,
+    Verdict.WRONG_CODE,
+    Verdict.NOT_RUN,
+    Verdict.NOT_APPLICABLE,
+    Verdict.PASS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +91,24 @@ def run(target: Target, chosen: Iterable[Rule], progress: Progress = lambda _res
 
 
 def try_rule(target: Target, rule: Rule, *, confirm: bool = True) -> Result:
-    """Try one rule, and see afterwards that the target still serves; `confirm` leaves that out, for speed."""
+    """Try one rule, by each transport that it is about, and see afterwards that the target still serves.
+
+    `confirm` leaves the latter out, for speed.
+    """
     reason = _not_applicable(target.file, rule)
     if reason:
         return Result(rule=rule, verdict=Verdict.NOT_APPLICABLE, reason=reason)
     reason = rule.untested or next(filter(None, map(target.lacks, rule.needs)), "")
     if reason:
         return Result(rule=rule, verdict=Verdict.NOT_RUN, reason=reason)
-    target.begin_check()
+    if rule.target == "resource":
+        transports = [one for one in target.transports if one in rule.transports]
+        return _together({one: _tried_by(target, rule, one, confirm=confirm) for one in transports})
+    return _tried_by(target, rule, "REST", confirm=confirm)
+
+
+def _tried_by(target: Target, rule: Rule, transport: Transport, *, confirm: bool) -> Result:
+    target.begin_check(transport)
     began = time.monotonic()
     result = _confirmed(target, _tried(target, rule), confirm=confirm)
     hide = target.wire.discretion.clip
@@ -99,6 +118,30 @@ def try_rule(target: Target, rule: Rule, *, confirm: bool = True) -> Result:
         actual=hide(result.actual),
         seconds=time.monotonic() - began,
     )
+
+
+def _together(by_transport: Mapping[Transport, Result]) -> Result:
+    """Return the worst of what came of one rule, with the evidence of all."""
+    worst_of = min(by_transport, key=lambda one: _rank(by_transport[one]))
+    worst, decisive = by_transport[worst_of], 0
+    evidence: list[Evidence] = []
+    for transport, one in by_transport.items():
+        decisive = len(evidence) + one.decisive if transport == worst_of else decisive
+        evidence += one.evidence
+    by = f"by {worst_of}: " if len(by_transport) > 1 else ""
+    return replace(
+        worst,
+        expected=worst.expected and f"{by}{worst.expected}",
+        reason=worst.reason and f"{by[:1].upper()}{by[1:]}{worst.reason}",
+        seconds=sum(one.seconds for one in by_transport.values()),
+        evidence=tuple(evidence),
+        decisive=decisive,
+        by_transport={transport: one.verdict for transport, one in by_transport.items()},
+    )
+
+
+def _rank(result: Result) -> int:
+    return -1 if result.unsound else _WORST_FIRST.index(result.verdict)
 
 
 def _confirmed(target: Target, result: Result, *, confirm: bool) -> Result:

@@ -13,7 +13,7 @@ from tests.e2e.minting import Minter, MintingProgram, Sign, private_key
 from tests.e2e.oauth_client import OAuthClient
 from tests.e2e.observer import serving_backend
 from tests.e2e.resource import Backend, Resource
-from tests.e2e.rules import Need, Party
+from tests.e2e.rules import Need, Party, Transport
 from tests.e2e.target_file import TargetFile, is_on_this_machine
 from tests.e2e.target_reading import secret
 from tests.e2e.verdict import Failed, UnsoundRun
@@ -28,7 +28,7 @@ class Target:
         file: TargetFile,
         wire: Wire,
         authorization_server: AuthorizationServer | None,
-        resource: Resource | None,
+        resources: Mapping[Transport, Resource],
         key_server: KeyServer | None = None,
         switch_agent: Switch | None = None,
     ) -> None:
@@ -38,7 +38,8 @@ class Target:
         self.key_server = key_server
         self._switch_agent = switch_agent
         self._authorization_server = authorization_server
-        self._resource = resource
+        self._resources = resources
+        self._transport: Transport = "REST"
 
     @property
     def authorization_server(self) -> AuthorizationServer:
@@ -54,12 +55,21 @@ class Target:
 
     @property
     def resource(self) -> Resource:
-        """Return the resource; checks of rules for one run only where there is one."""
-        assert self._resource
-        return self._resource
+        """Return the resource, called by the transport of this check, which runs only where there is one."""
+        return self._resources[self._transport]
 
-    def begin_check(self) -> None:
-        """Forget what the check before has seen."""
+    def resource_by(self, transport: Transport) -> Resource:
+        """Return the resource, called by this transport; checks that need it run only where it is there."""
+        return self._resources[transport]
+
+    @property
+    def transports(self) -> tuple[Transport, ...]:
+        """Return how the resource can be called; nothing where there is none."""
+        return tuple(self._resources)
+
+    def begin_check(self, transport: Transport = "REST") -> None:
+        """Forget what the check before has seen; call the resource by this transport from now on."""
+        self._transport = transport
         self.wire.forget()
         self.expect = Expectations(lambda: len(self.wire.evidence))
 
@@ -77,6 +87,7 @@ class Target:
             "app": ("app" in file.clients, "another client than the agent: [clients.app]"),
             "authorization_server": (exchanges, "the server that issues the tokens: [authorization_server]"),
             "sign_on": (signs_on, "a way to sign a customer on: [sign_on]"),
+            "mcp_address": ("MCP" in self._resources, "the address of the MCP endpoint: [resource.mcp]"),
             "minting": (
                 minting is not None and minting.subject_tokens,
                 "subject tokens of any form: [minting] with subject_tokens = true",
@@ -97,7 +108,7 @@ class Target:
                 "an instance of the resource that cannot reach its issuer's keys: resource.keyless_url",
             ),
             "observed_backend": (
-                self._resource is not None and self._resource.backend is not None,
+                any(one.backend is not None for one in self._resources.values()),
                 "a look at what reaches the backend: [backend]",
             ),
         }
@@ -122,9 +133,10 @@ class Target:
         try:
             if party == "authorization server" and self._authorization_server:
                 issued(self._authorization_server.exchange(), "the legitimate exchange")
-            if party == "resource" and self._resource and not self.lacks("resource_token"):
-                answer = self._resource.call(self._resource.read, self._resource.token())
-                self.expect.accepted(answer, "the legitimate call")
+            if party == "resource" and not self.lacks("resource_token"):
+                for transport, resource in self._resources.items():
+                    answer = resource.call(resource.read, resource.token())
+                    self.expect.accepted(answer, f"the legitimate call by {transport}")
         except TransportFault as fault:
             raise UnsoundRun(str(fault)) from fault
         except Failed as failed:
@@ -164,10 +176,17 @@ def live_target(
         server = None
         if file.authorization_server:
             server = AuthorizationServer(file, wire, _clients(file, environment), minter, environment)
-        resource = Resource(file, wire, minter, server, backend) if file.resource else None
+        transports = _transports(file)
+        resources = {one: Resource(file, wire, minter, server, backend, one) for one in transports}
         if switch_agent is None and file.agent_registry:
             switch_agent = SwitchingProgram(file.agent_registry, environment)
-        yield Target(file, wire, server, resource, key_server or issuer_keys, switch_agent)
+        yield Target(file, wire, server, resources, key_server or issuer_keys, switch_agent)
+
+
+def _transports(file: TargetFile) -> tuple[Transport, ...]:
+    if file.resource is None:
+        return ()
+    return ("REST",) if file.resource.mcp is None else ("REST", "MCP")
 
 
 def _clients(file: TargetFile, environment: Mapping[str, str]) -> dict[str, OAuthClient]:

@@ -125,7 +125,9 @@ class ExchangeFile(Section):
 class OperationFile(Section):
     """`[resource.read]`, `[resource.other_scope]`, `[resource.write]`: one call of the resource.
 
-    `path` is one that the customer may use; `another_customers_path` and `unknown_path` are like it.
+    `path` is one that the customer may use; `another_customers_path` and `unknown_path` are like it. `tool`
+    and `arguments` are the same call by MCP; without `arguments`, they are the body. `refused_arguments` are
+    some that the policy refuses, whoever calls.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
@@ -135,6 +137,38 @@ class OperationFile(Section):
     idempotency_header: Text = "Idempotency-Key"
     another_customers_path: str | None = None
     unknown_path: str | None = None
+    tool: Text | None = None
+    arguments: dict[str, Any] | None = None
+    idempotency_argument: Text = "idempotency_key"
+    another_customers_arguments: dict[str, Any] | None = None
+    unknown_arguments: dict[str, Any] | None = None
+    refused_arguments: dict[str, Any] | None = None
+
+    @property
+    def of_another_customer(self) -> "OperationFile | None":
+        """Return the call for what another customer has; None if the file does not say how."""
+        return self._at(self.another_customers_path, self.another_customers_arguments)
+
+    @property
+    def of_nobody(self) -> "OperationFile | None":
+        """Return the call for what nobody has; None if the file does not say how."""
+        return self._at(self.unknown_path, self.unknown_arguments)
+
+    def _at(self, path: str | None, arguments: dict[str, Any] | None) -> "OperationFile | None":
+        if path is None or (self.tool and arguments is None):
+            return None
+        return self.model_copy(update={"path": path, "arguments": arguments})
+
+
+class McpFile(Section):
+    """`[resource.mcp]`: the MCP endpoint below the resource's address, and the revision to speak there.
+
+    `next_hop` is the audience that a token needs where the calls go on to; by default, the resource's.
+    """
+
+    path: Annotated[str, StringConstraints(pattern=r"^/")] = "/mcp"
+    revision: Literal["2026-07-28", "2025-11-25"] = "2026-07-28"
+    next_hop: Text | None = None
 
 
 class ResourceFile(Section):
@@ -149,6 +183,7 @@ class ResourceFile(Section):
     read: OperationFile
     other_scope: OperationFile | None = None
     write: OperationFile | None = None
+    mcp: McpFile | None = None
     keyless_url: MaybeUrl = None
     identity_headers: tuple[Text, ...] = (
         "X-User",

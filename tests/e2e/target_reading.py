@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from tests.e2e.target_file import ActorTokenFile, SubjectTokenFile, TargetFile
+from tests.e2e.target_file import ActorTokenFile, OperationFile, SubjectTokenFile, TargetFile
 from tests.e2e.verdict import UnsoundRun
 
 _VARIABLE: Final = re.compile(r"\$\{(?P<name>[A-Z][A-Z0-9_]*)(?::-(?P<default>[^}]*))?\}")
@@ -89,11 +89,26 @@ def _gaps(target: TargetFile) -> list[str]:
         needed = "key_env" if client.authentication == "private_key_jwt" else "secret_env"
         if getattr(client, needed) is None:
             faults.append(f"clients.{name}.{needed} is missing: the variable with what it authenticates with")
-    faults += _source_gaps(target)
+    faults += [*_source_gaps(target), *_mcp_gaps(target)]
     if target.minting and not (
         target.minting.key_env or target.minting.command or target.minting.jwks_listen
     ):
         faults.append("minting needs key_env, command, or jwks_listen for a key that the suite makes")
+    return faults
+
+
+def _mcp_gaps(target: TargetFile) -> list[str]:
+    if target.resource is None or target.resource.mcp is None:
+        return []
+    faults = []
+    if "mcp" in target.not_offered:
+        faults.append("[resource.mcp] is there, and [not_offered] says that MCP is not: take one of them out")
+    if target.backend:
+        faults.append("[backend] speaks no MCP: with [resource.mcp], a backend of your own has to be there")
+    for name in ("read", "other_scope", "write"):
+        operation: OperationFile | None = getattr(target.resource, name)
+        if operation is not None and operation.tool is None:
+            faults.append(f"resource.{name}.tool is missing: the tool that is this operation by MCP")
     return faults
 
 

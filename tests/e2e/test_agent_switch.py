@@ -45,7 +45,7 @@ def test_a_program_that_fails_says_nothing_about_the_target(command: tuple[str, 
 
 def test_without_programs_the_rule_is_not_run(target: Target) -> None:
     file = target.file.model_copy(update={"agent_registry": None})
-    lacking = Target(file, target.wire, target.authorization_server, None)
+    lacking = Target(file, target.wire, target.authorization_server, {})
     result = try_rule(lacking, rules()["LC-76"])
     assert result.verdict is Verdict.NOT_RUN
     assert "[agent_registry]" in result.reason

@@ -144,6 +144,7 @@ def test_the_command_line_ends_in_one_line_of_counts_and_writes_the_reports(
         'command = ["${PYTHON:-python}", "-m", "tests.stack.minting"]\nsubject_tokens = true',
         'key_env = "AGENT_KEY"\naccess_tokens = false',
     )
+    text = re.sub(r'\[resource\.mcp\]\npath = "/mcp"\n', "", text) + '\n[not_offered]\nmcp = "It has none."\n'
     file = tmp_path / "target.toml"
     file.write_text(text)
     arguments = ["--target", str(file), "--only", "TX-02,RS-49,RS-65", "--report", str(tmp_path / "reports")]

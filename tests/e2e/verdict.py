@@ -1,10 +1,11 @@
 """What a check can come to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tests.e2e.evidence import Evidence
-from tests.e2e.rules import Rule
+from tests.e2e.rules import Rule, Transport
 
 
 class Verdict(StrEnum):
@@ -55,6 +56,8 @@ class Result:
     decisive: int = 0
     """Which of the evidence it was that decided, counted from 0."""
     unsound: bool = False
+    by_transport: Mapping[Transport, Verdict] = field(default_factory=dict)
+    """What came of it by each transport, where the resource is called; the verdict is the worst of them."""
     expected_failure: str = ""
     """Why the target file says that this rule fails; empty if it does not."""
 

@@ -54,6 +54,8 @@ class Answer:
 
     def __str__(self) -> str:
         error = self.json().get("error") or self.headers.get("WWW-Authenticate", "")
+        if isinstance(error, dict):
+            error = error.get("message", "")
         return f"{self.status} {shortened(str(error))}".strip()
 
 

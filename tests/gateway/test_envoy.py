@@ -219,6 +219,7 @@ def test_the_decision_service_answers_and_passes_nothing_on(
     [
         ({}, ()),
         ({"upstream_url": "https://api.example.com", "jwks_uri": "https://id.example.com/keys?x=1"}, ()),
+        ({"upstream_url": "http://account_api:8505", "jwks_uri": "http://auth_server:8502/jwks"}, ()),
         ({"max_body_bytes": 0}, ("--actor-header", "X-Actor", "--listen", "[::1]:1")),
     ],
 )

@@ -44,11 +44,9 @@ def a_token_comes_in_one_header_only(target: Target) -> None:
     """Send a good token in the address, in the address too, and twice."""
     resource, expect = target.resource, target.expect
     token = resource.token()
-    mark = "&" if "?" in resource.read.path else "?"
-    in_address = f"{resource.read.path}{mark}access_token={token}"
-    expect.denied(resource.call(resource.read, path=in_address), "a token in the address", (400, *REFUSED))
-    expect.denied(
-        resource.call(resource.read, token, path=in_address), "a token there and in the header", 400
-    )
+    in_address = [("access_token", token)]
+    expect.denied(resource.call(resource.read, query=in_address), "a token in the address", (400, *REFUSED))
+    answer = resource.call(resource.read, token, query=in_address)
+    expect.denied(answer, "a token there and in the header", 400)
     again = [("Authorization", f"Bearer {token}")]
     expect.denied(resource.call(resource.read, token, headers=again), "two Authorization headers", 400)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from tests.e2e.check import check
 from tests.e2e.target import Target
+from tests.e2e.target_file import OperationFile
 from tests.e2e.verdict import NotRun
 from tests.e2e.wire import Answer
 
@@ -21,27 +22,30 @@ def anothers_and_none_look_the_same(target: Target) -> None:
     takes is not compared.
     """
     resource, expect = target.resource, target.expect
-    others, unknown = resource.read.another_customers_path, resource.read.unknown_path
+    others, unknown = resource.read.of_another_customer, resource.read.of_nobody
     if not others or not unknown:
-        raise NotRun("It takes resource.read.another_customers_path and resource.read.unknown_path.")
+        raise NotRun(
+            "It takes another_customers_path and unknown_path in [resource.read], and for its tool "
+            "another_customers_arguments and unknown_arguments."
+        )
     shown = []
-    for what, path in (("another customer's account", others), ("an account that does not exist", unknown)):
-        answers = [resource.call(resource.read, resource.token(), path=path) for _ in range(2)]
+    for what, call in (("another customer's account", others), ("an account that does not exist", unknown)):
+        answers = [resource.call(call, resource.token()) for _ in range(2)]
         for answer in answers:
             expect.denied(answer, what, (403, 404))
-        shown.append(_steady(*(_shown(answer, path) for answer in answers)))
+        shown.append(_steady(*(_shown(answer, call) for answer in answers)))
     anothers, nobodys = shown
     told = sorted(name for name in anothers | nobodys if anothers.get(name) != nobodys.get(name))
     said, wanted = ({name: one.get(name) for name in told} for one in shown)
     expect.that("the answer for another's", f"to be that for none: {wanted}", said, holds=not told)
 
 
-def _shown(answer: Answer, path: str) -> dict[str, str]:
-    """Return what an answer tells, without what names the path."""
+def _shown(answer: Answer, call: OperationFile) -> dict[str, str]:
+    """Return what an answer tells, without what names the call."""
     told = {f"header {name.lower()}": "is there" for name in answer.headers}
     told |= {f"header {n.lower()}": answer.headers[n] for n in _TELLING if n in answer.headers}
     told |= dict(_members("body", answer.json() or answer.text)) | {"status": str(answer.status)}
-    return {name: _neutral(value, path) for name, value in told.items()}
+    return {name: _neutral(value, call) for name, value in told.items()}
 
 
 def _members(name: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -53,8 +57,9 @@ def _members(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield name, value if isinstance(value, str) else json.dumps(value)
 
 
-def _neutral(text: str, path: str) -> str:
-    for part in (path, *filter(None, path.split("/"))):
+def _neutral(text: str, call: OperationFile) -> str:
+    named = [one for one in (call.arguments or {}).values() if isinstance(one, str) and one]
+    for part in (call.path, *filter(None, call.path.split("/")), *named):
         text = text.replace(part, "*")
     return text
 

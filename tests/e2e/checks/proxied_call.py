@@ -65,15 +65,15 @@ def a_write_is_carried_out_once(target: Target) -> None:
         raise NotRun(
             f"It takes a token with {write.scope}: [minting]. The server: {refused.actual}."
         ) from None
-    key = [(write.idempotency_header, secrets.token_urlsafe(16))]
+    key = secrets.token_urlsafe(16)
     before = _numbers(target)
-    first = resource.call(write, token, headers=key)
+    first = resource.call(write, token, idempotency_key=key)
     if not first.is_success:
         raise NotRun(f"It takes a write that is accepted; [resource.write] is answered {first}.")
     between = _numbers(target)
     if all(before[name] == between[name] for name in before.keys() & between.keys()):
         raise NotRun("It takes a read operation whose answer has a number that [resource.write] changes.")
-    second = resource.call(write, token, headers=key)
+    second = resource.call(write, token, idempotency_key=key)
     after = _numbers(target)
     for name in before.keys() & between.keys() & after.keys():
         effect = between[name] - before[name]

@@ -61,6 +61,7 @@ def _result(result: Result) -> dict[str, Any]:
         "mend": rule.mend if result.broken else "",
         "expected_failure": result.expected_failure,
         "unsound": result.unsound,
+        "by_transport": {transport: one.value for transport, one in result.by_transport.items()},
         "decisive": result.decisive,
         "seconds": round(result.seconds, 3),
         "evidence": [{"request": one.request, "answer": one.answer} for one in result.evidence],

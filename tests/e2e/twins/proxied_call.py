@@ -5,10 +5,10 @@ from contextlib import AbstractContextManager
 from unittest.mock import patch
 
 from jwt import PyJWK
-from starlette.datastructures import Headers
 
 import gateway.relay
 from delegation.jwks import KeysUnavailable, RemoteKeySet
+from gateway.request_headers import RequestHeaders
 from tests.e2e.in_process import InProcess
 from tests.e2e.twins.lax_gateway import answering
 from tests.e2e.twins.layer import Forward, Request, Response, layer
@@ -21,7 +21,7 @@ def forwards_every_header(_stack: InProcess) -> AbstractContextManager[object]:
     return patch.object(gateway.relay, "forwarded", _everything)
 
 
-def _everything(headers: Headers) -> list[tuple[str, str]]:
+def _everything(headers: RequestHeaders) -> list[tuple[str, str]]:
     return [(name, value) for name, value in headers.items() if name not in {"host", "connection"}]
 
 
@@ -29,7 +29,7 @@ def _everything(headers: Headers) -> list[tuple[str, str]]:
 def compares_the_spelling_of_headers(_stack: InProcess) -> AbstractContextManager[object]:
     """Send on header names with an underscore, which some backends read like a hyphen."""
 
-    def underscored(headers: Headers) -> list[tuple[str, str]]:
+    def underscored(headers: RequestHeaders) -> list[tuple[str, str]]:
         known = gateway.request_headers.forwarded(headers)
         return known + [(name, value) for name, value in headers.items() if "_" in name]
 
