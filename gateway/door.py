@@ -89,7 +89,7 @@ class Door:
                 max_body_bytes=self._settings.max_body_bytes,
                 add=[(name.encode(), value.encode()) for name, value in headers.items()],
             )
-        except (UpstreamFault, BodyTooLong) as fault:
+        except (UpstreamFault, BodyTooLong, BodyTooSlow) as fault:
             # Its cause is named by type only: an HTTP client's errors may quote the request, token and all.
             _log.warning("%s %s: %r", headers["decision-id"], fault.reason, type(fault.__cause__))
             await unanswered(fault, permit, headers)(scope, receive, send)

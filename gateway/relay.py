@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 from delegation.trace import outgoing_headers
 from gateway.caller_watch import CallerWatch
-from gateway.request_body import BodyTooLong, RequestBody
+from gateway.request_body import BodyTooLong, BodyTooSlow, RequestBody
 from gateway.request_headers import forwarded, has_body, headers_of
 from gateway.response_headers import returned
 from gateway.upstream import Answer, Upstream, UpstreamFault
@@ -37,6 +37,7 @@ async def relay(
 
     Raises:
         BodyTooLong: the request's body passed the limit; nothing of an answer is sent.
+        BodyTooSlow: so that others need not wait, this call was broken off; nothing of an answer is sent.
         CallerGone: the caller went away.
         UpstreamFault: the resource gave no answer; nothing of one is sent.
         CutShort: the answer broke off on its way, and its end is not sent.
@@ -72,7 +73,7 @@ async def _answer(call: AbstractAsyncContextManager[Answer], send: Send, add: Ra
                 if not more:
                     return
             await send({"type": "http.response.body"})
-    except (UpstreamFault, BodyTooLong) as fault:
+    except (UpstreamFault, BodyTooLong, BodyTooSlow) as fault:
         if begun:
             raise CutShort from fault
         raise

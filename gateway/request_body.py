@@ -63,12 +63,12 @@ class RequestBody:
 
 
 class BodyTooSlow(Exception):
-    """The body was not complete in time, and a condition needs the whole of it."""
+    """The body was not complete in time, where all of it is needed or others wait for its connection."""
 
     status = 408
     kind = "body-too-slow"
     reason = "The body did not come in time."
-    next_step = "Nothing was done. Send the whole call at once."
+    next_step = "The resource did not get the whole of it. Send the whole call at once."
 
 
 async def held_body(receive: Receive, *, present: bool, limit: int, seconds: float) -> tuple[bytes, Receive]:

@@ -40,6 +40,8 @@ class Connection(asyncio.Protocol):
         self._is_idle = True
         self._is_sent = True
         self._unsent_head = b""
+        self._caller_since: float | None = None
+        self._caller_seconds = 0.0
         self.is_closed = False
         self._exchanges = 0
         self.answer = AnswerReader()
@@ -92,6 +94,8 @@ class Connection(asyncio.Protocol):
         self._is_idle = False
         self._is_sent = not with_body
         self._fault = None
+        self._caller_seconds = 0.0
+        self._caller_since = self._loop.time() if with_body else None
         self.answer.begin(method)
         if with_body:
             self._unsent_head = head
@@ -109,9 +113,12 @@ class Connection(asyncio.Protocol):
                     return
                 self._write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
                 if self._writable is not None:
+                    self._caller_has_done()
                     await self._writable
+                    self._caller_since = self._loop.time()
             self._write(b"0\r\n\r\n" if chunked else b"")
             self._is_sent = True
+            self._caller_has_done()
         except Exception as error:  # noqa: BLE001 - what it is, concerns whoever waits for the answer
             self.fail(error)
 
@@ -136,16 +143,23 @@ class Connection(asyncio.Protocol):
             UpstreamFault: the end did not come, or the next piece not in time.
         """
         answer = self.answer
+        self._caller_has_done()
         while not answer.pieces:
             if answer.complete:
                 return b""
             await self._wait()
         piece = answer.pieces[0] if len(answer.pieces) == 1 else b"".join(answer.pieces)
         answer.pieces = []
+        self._caller_since = self._loop.time()
         if not self._is_reading and not self.is_closed:
             self._is_reading = True
             self._transport.resume_reading()
         return piece
+
+    def seconds_of_caller(self) -> float:
+        """Tell how long this exchange has had to wait for its caller to send its body or take its answer."""
+        since = self._caller_since
+        return self._caller_seconds + (self._loop.time() - since if since is not None else 0.0)
 
     def end(self) -> bool:
         """End the exchange; tells whether the connection can carry another, which it then waits for."""
@@ -169,6 +183,10 @@ class Connection(asyncio.Protocol):
         if not self.is_closed:
             self.is_closed = True
             self._transport.abort()
+
+    def _caller_has_done(self) -> None:
+        if self._caller_since is not None:
+            self._caller_seconds, self._caller_since = self.seconds_of_caller(), None
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -86,6 +86,14 @@ REFUSED: dict[str, bytes] = {
     "a status above all": b"HTTP/1.1 600 High\r\nContent-Length: 1\r\n\r\nx",
     "an upgrade that nobody asked for": b"HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
     + WHOLE,
+    "a content of an interim answer": b"HTTP/1.1 150 M\r\nContent-Length: 4\r\n\r\nevil" + WHOLE,
+    "an answer within an interim one": b"HTTP/1.1 150 M\r\nContent-Length: %d\r\n\r\n" % len(WHOLE)
+    + WHOLE.replace(b"whole", b"first")
+    + WHOLE,
+    "chunks of an interim answer": b"HTTP/1.1 150 M\r\nTransfer-Encoding: chunked\r\n\r\n"
+    + b"4\r\nevil\r\n0\r\n\r\n"
+    + WHOLE,
+    "a head that is too long and comes at once": OK + b"A: " + b"x" * MAX_HEAD_BYTES + WHOLE[len(OK) - 2 :],
     "an endless field": OK + b"A: " + b"x" * (MAX_HEAD_BYTES + 300_000),
     "endless interim answers": b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n" * 20_000,
     "endless trailers": OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"A: b\r\n" * 20_000,
@@ -112,7 +120,7 @@ TAKEN: dict[str, tuple[str, bytes, tuple[int, bytes]]] = {
     ),
     "after interim answers": (
         "POST",
-        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 E\r\nContent-Length: 9\r\n\r\n" + WHOLE,
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 E\r\nLink: <a>\r\n\r\n" + WHOLE,
         (200, b"whole"),
     ),
     "204 with a length": ("GET", b"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", (204, b"")),
