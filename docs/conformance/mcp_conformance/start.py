@@ -1,15 +1,18 @@
 """`@modelcontextprotocol/conformance`, at our stack: `python -m docs.conformance.mcp_conformance.start`.
 
-Its scenarios know nothing of tokens: in this process, a layer before the gateway gives a token to each request
-that has none. Node.js 22 or newer is needed.
+Its scenarios know nothing of tokens: in this process, a layer before the gateway gives a token to each
+request that has none. Node.js 22 or newer is needed.
 """
 
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,13 +23,14 @@ from tests.e2e.in_process import Wrap, in_process
 
 FOLDER: Final = Path(__file__).parent
 REVISIONS: Final = ("2025-11-25", "2026-07-28")
+_SHOWN_CHARACTERS: Final = 160
 EVERY_SCOPE: Final = "account:read_balance account:read_transactions account:transfer"
 
 
 def main() -> int:
     """Start the stack in this process, run the suite against it, end it; keep what it found."""
     node_modules(FOLDER)
-    found = {}
+    found: dict[str, dict[str, dict[str, str]]] = {}
     with (
         contextlib.redirect_stdout(sys.stderr),
         in_process() as bank,
@@ -39,13 +43,13 @@ def main() -> int:
         issuer = bank.environment["AUTH_SERVER_URL"]
         metadata = ["authorization", "--url", issuer, "--scenario", "authorization-server-metadata-endpoint"]
         found["authorization server"] = _run(metadata)
-        ports = {bank.environment[name]: name for name in ("GATEWAY_URL", "AUTH_SERVER_URL")}
+        addresses = {bank.environment[name]: name for name in ("GATEWAY_URL", "AUTH_SERVER_URL")}
     text = json.dumps(found, indent=2) + "\n"
-    for address, name in ports.items():
+    for address, name in addresses.items():
         text = text.replace(address, f"${name}")
     (FOLDER / "report").mkdir(exist_ok=True)
     (FOLDER / "report" / "checks.json").write_text(text)
-    return _told(found, json.loads((FOLDER / "deviations.json").read_text()))
+    return told(found, deviations())
 
 
 def _with_token(token: str) -> Wrap:
@@ -73,26 +77,59 @@ def _run(arguments: list[str]) -> dict[str, dict[str, str]]:
             check=False,
         )
         files = sorted(Path(folder).rglob("checks.json"))
+        if not files:
+            raise RuntimeError(f"the suite tried nothing: node {' '.join(arguments)}; is this Node.js 22?")
         return {_scenario(file): _checks(json.loads(file.read_text())) for file in files}
 
 
 def _scenario(file: Path) -> str:
     """Return the scenario that a folder is named for: `server-NAME-2026-11-28T…`."""
-    return file.parent.name.partition("-20")[0].removeprefix("server-")
+    return re.sub(r"^(server|authorization-server)-|-\d{4}-\d\d-\d\dT.*$", "", file.parent.name)
 
 
 def _checks(checks: list[dict[str, Any]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in checks:
-        told = f"{one['status']} {one.get('errorMessage') or ''}".strip()
+        told = f"{one['status']} {one.get('errorMessage') or ''}".strip()[:_SHOWN_CHARACTERS]
         if not found.get(one["id"], "").startswith("FAILURE"):
             found[one["id"]] = told
     return found
 
 
-def _told(found: dict[str, Any], deviations: dict[str, Any]) -> int:
+def deviations() -> list[dict[str, Any]]:
+    """Return what is known to fail, with the reasons."""
+    named: list[dict[str, Any]] = tomllib.loads((FOLDER / "deviations.toml").read_text())["deviation"]
+    return named
+
+
+def told(found: dict[str, dict[str, dict[str, str]]], named: list[dict[str, Any]]) -> int:
     """Say what fails and is not named among the deviations, and what is named and does not fail."""
-    return 0
+    status, met = 0, set()
+    for run, scenarios in found.items():
+        passed = failed = 0
+        for scenario, checks in scenarios.items():
+            for check, said in checks.items():
+                passed += said.startswith("SUCCESS")
+                if not said.startswith("FAILURE"):
+                    continue
+                failed += 1
+                reasons = [number for number, one in enumerate(named) if _is_of(one, scenario, check)]
+                met |= set(reasons)
+                if not reasons:
+                    status = 1
+                    sys.stdout.write(f"not explained: {run}, {scenario}, {check}: {said}\n")
+        sys.stdout.write(f"{run}: {passed} checks pass, {failed} fail\n")
+    for number, one in enumerate(named):
+        if number not in met:
+            status = 1
+            sys.stdout.write(f"fails no longer: {one['scenarios']}\n")
+    return status
+
+
+def _is_of(deviation: dict[str, Any], scenario: str, check: str) -> bool:
+    return any(fnmatch(scenario, one) for one in deviation["scenarios"]) and any(
+        fnmatch(check, one) for one in deviation.get("checks", ["*"])
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The official MCP clients for TypeScript, at our gateway: `python -m docs.conformance.mcp_typescript.start`."""
+"""The official clients for TypeScript, at our gateway: `python -m docs.conformance.mcp_typescript.start`."""
 
 import contextlib
 import os

@@ -110,7 +110,7 @@ def refuses_a_tool_whose_route_is_open(stack: InProcess) -> AbstractContextManag
     return answering(stack, change)
 
 
-@twin("RS-66", "takes whoever may not act for nobody, by MCP")
+@twin("RS-66", "takes whoever may not act for nobody, by MCP", also={"RS-71": Verdict.WRONG_CODE})
 def calls_a_refused_actor_unauthenticated(stack: InProcess) -> AbstractContextManager[None]:
     """Answer 401 by MCP where REST answers 403."""
 
