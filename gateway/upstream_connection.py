@@ -101,12 +101,13 @@ class Connection(asyncio.Protocol):
                 if self.is_closed:
                     return
                 self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-                self._deadline = self._loop.time() + self._read_seconds
                 if self._writable is not None:
+                    self._deadline = self._loop.time() + self._read_seconds
                     await self._writable
             if chunked:
                 self._transport.write(b"0\r\n\r\n")
             self._is_sent = True
+            self._deadline = self._loop.time() + self._read_seconds
         except Exception as error:  # noqa: BLE001 - what it is, concerns whoever waits for the answer
             self.fail(error)
 
@@ -186,6 +187,8 @@ class Connection(asyncio.Protocol):
         self._timer = None
         if self.is_closed:
             return
+        if not self._is_sent and self._writable is None:  # it is the caller that is waited for
+            self._deadline = self._loop.time() + self._read_seconds
         if self._loop.time() < self._deadline:
             self._expect_until(self._deadline)
         elif self._is_idle:
