@@ -214,6 +214,8 @@ class Connection(asyncio.Protocol):
         self._timer = None
         if self.is_closed:
             return
+        if not self._is_sent and self._writable is None:  # it is the caller that is waited for
+            self._deadline = self._loop.time() + self._read_seconds
         if self._loop.time() < self._deadline:
             self._expect_until(self._deadline)
         elif self._is_idle:
