@@ -20,6 +20,7 @@ from tests.gateway.test_endless_requests import MEGABYTE, answer, as_in_the_demo
 from tests.gateway.wire import connected, get, request, stalled
 from tests.issuer import TestIssuer
 from tests.serving import serve
+from tests.stack.waiting import until
 
 PATH = "/accounts/4001-01/balance"
 PACKAGED = Path(__file__).parents[2] / "gateway" / "policy.yaml"
@@ -44,7 +45,7 @@ class Endless:
             await plain(request, receive, send)
             return
         await receive()
-        gone = asyncio.create_task(receive())  # type: ignore[arg-type] # a coroutine, at any server
+        gone = asyncio.ensure_future(receive())
         await send({"type": "http.response.start", "status": 200, "headers": []})
         self.begun.release()
         while not gone.done():
@@ -112,6 +113,7 @@ def test_callers_whose_bodies_are_slow_give_way_to_those_who_wait_for_a_connecti
         slow = [open_connections.enter_context(connected(str(client.base_url))) for _ in range(2)]
         for one in slow:
             one.sendall(request("POST", "/transfers", token, "Content-Length: 9", body=b"first"))
+        until(lambda: len(resource.arrived) == 2, "every connection is in use")
         for _ in range(5):
             assert client.get(PATH, headers=bearer(token)).status_code == 200
         [gave_way], _, _ = select.select(slow, [], [], 10)
