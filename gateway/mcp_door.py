@@ -35,7 +35,7 @@ from gateway.mcp_revision import CALL, LIST, MODERN
 from gateway.policy import Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.recorded_decision import recorded
-from gateway.request_body import BodyTooLong, BodyTooSlow, CallerGone
+from gateway.request_body import CallerGone, UnusableBody
 from gateway.request_headers import RequestHeaders, headers_of
 from gateway.response_headers import decision_headers
 from gateway.settings import Settings
@@ -166,7 +166,7 @@ class McpDoor:
         except Refused as error:
             exchange.id = error.id if exchange.id is None else exchange.id
             return exchange.decided(error.deny)
-        except (BodyTooLong, BodyTooSlow, UpstreamFault) as fault:
+        except (UnusableBody, UpstreamFault) as fault:
             return exchange.decided(Deny(fault.status, fault.kind, fault.reason, fault.next_step))
 
     async def _called(

@@ -1,7 +1,7 @@
 """Twins that take bad tokens and targets, or refuse them with another code (RFC 8693 §2.2.2)."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, Final
 from unittest.mock import patch
@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 import auth_server.tokens
 from delegation.token import AccessToken
 from delegation.verification import access_token
-from delegation.verified_tokens import VerifiedTokens
 from tests.e2e.in_process import InProcess
 from tests.e2e.jws import claims_of
 from tests.e2e.twins.exchange_request import actor_token
 from tests.e2e.twins.layer import Request, Response
+from tests.e2e.twins.lenient import remembering_nothing
 from tests.e2e.twins.token_exchange import answered, asked
 from tests.e2e.twins.twin import twin
 from tests.e2e.verdict import Verdict
@@ -23,21 +23,21 @@ _TARGET: Final = "https://account.api.example.com"
 
 
 @twin("TX-06", "verifies no signature of the tokens that it is sent", also={"TX-32": Verdict.FAIL})
-def verifies_no_signature(stack: InProcess) -> AbstractContextManager[object]:
+@contextmanager
+def verifies_no_signature(stack: InProcess) -> Iterator[None]:
     """Read the claims without the key."""
-
-    def read(encoded: str, _key: object, _algorithms: object) -> dict[str, Any]:
-        return claims_of(encoded)
-
-    ending = ExitStack()
-    ending.enter_context(patch.object(auth_server.tokens, "signed_claims", read))
-    # What is taken here must not be remembered when the flaw has gone.
-    ending.enter_context(patch.object(stack.context.server.tokens, "_verified", VerifiedTokens(0)))
-    return ending
+    with (
+        remembering_nothing(stack),
+        patch.object(
+            auth_server.tokens, "signed_claims", lambda encoded, _key, _algorithms: claims_of(encoded)
+        ),
+    ):
+        yield
 
 
 @twin("TX-06", "takes subject and actor tokens that have expired")
-def takes_expired_tokens(_stack: InProcess) -> AbstractContextManager[object]:
+@contextmanager
+def takes_expired_tokens(stack: InProcess) -> Iterator[None]:
     """Move the expiry of each token that is read into the future."""
 
     def read(claims: Mapping[str, Any], issuer: str, audience: str | None, now: datetime) -> AccessToken:
@@ -45,7 +45,8 @@ def takes_expired_tokens(_stack: InProcess) -> AbstractContextManager[object]:
         later = {"exp": now.timestamp() + 60} if isinstance(exp, int) and exp <= now.timestamp() else {}
         return access_token({**claims, **later}, issuer, audience, now)
 
-    return patch.object(auth_server.tokens, "access_token", read)
+    with remembering_nothing(stack), patch.object(auth_server.tokens, "access_token", read):
+        yield
 
 
 @twin("TX-06", "takes the client for the actor when the actor token is no token")
