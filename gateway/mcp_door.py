@@ -25,7 +25,7 @@ from gateway.mcp_decision import (
     deny_quarantined,
     resource_of,
 )
-from gateway.mcp_headers import agreed_version, foreign_origin, mismatch, repeated
+from gateway.mcp_headers import agreed_version, check_name, foreign_origin, mismatch, repeated
 from gateway.mcp_listing import PATH, listed_tools
 from gateway.mcp_message import Id, Message, Refused
 from gateway.mcp_param_headers import disagreeing, repeated_arguments, written
@@ -151,6 +151,7 @@ class McpDoor:
             exchange.id = message.id
             exchange.version = agreed_version(exchange.headers, message)
             check_method(exchange.headers, message)
+            check_name(exchange.headers, message)
             if message.method == CALL:
                 return await self._called(exchange, policy, token, message, verifier)
             decision = decide_on_protocol(policy, message.method, token, self._clock())

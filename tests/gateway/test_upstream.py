@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.request_body import BodyTooLong
 from gateway.upstream import Answer, TimedOut, Unreachable, Upstream, UpstreamFault
 from gateway.upstream_answer import MAX_HEAD_BYTES, AnswerReader
 
@@ -344,6 +345,46 @@ def test_a_body_is_framed_as_its_head_says(headers: list[tuple[str, str]], sent:
 
     asyncio.run(run())
     assert arrived == sent
+
+
+def test_a_caller_that_is_slow_with_its_body_is_not_a_resource_that_is_silent() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"0\r\n\r\n")
+        writer.write(WHOLE)
+
+    async def slow() -> AsyncIterator[bytes]:
+        for _ in range(2):
+            await asyncio.sleep(0.7)
+            yield b"piece"
+
+    async def run() -> None:
+        quick = resource(serve, read_timeout_seconds=0.3)
+        async with quick as upstream, upstream.answer("POST", "/", body=slow()) as answer:
+            assert await content(answer) == b"whole"
+
+    asyncio.run(run())
+
+
+def test_a_body_that_is_refused_at_once_is_not_announced_to_the_resource() -> None:
+    arrived: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.append(await reader.read())
+
+    async def refused() -> AsyncIterator[bytes]:
+        for piece in (b"", b"never"):
+            if not piece:
+                raise BodyTooLong
+            yield piece
+
+    async def run() -> None:
+        async with resource(serve) as upstream:
+            with pytest.raises(BodyTooLong):
+                async with upstream.answer("POST", "/", body=refused()):
+                    pass
+
+    asyncio.run(run())
+    assert b"".join(arrived) == b""
 
 
 def test_an_early_answer_ends_the_body_and_the_connection() -> None:
