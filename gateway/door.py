@@ -87,7 +87,7 @@ class Door:
                 send,
                 upstream=self._upstream,
                 max_body_bytes=self._settings.max_body_bytes,
-                body_seconds=self._settings.held_body_seconds,
+                caller_seconds=self._settings.held_body_seconds,
                 add=[(name.encode(), value.encode()) for name, value in headers.items()],
             )
         except (UpstreamFault, UnusableBody) as fault:

@@ -129,7 +129,7 @@ class McpDoor:
             fields,
             exchange.required(decision.operation),
         )
-        await pass_on(onward, scope, exchange.receive, send, self._upstream)
+        await pass_on(onward, scope, exchange.receive, send, self._upstream, self._settings.held_body_seconds)
 
     async def _judged(self, exchange: _Exchange) -> Decided:
         """Decide by one and the same policy throughout."""

@@ -42,8 +42,10 @@ class Onward:
     required: TokenScope
 
 
-async def pass_on(onward: Onward, scope: Scope, receive: Receive, send: Send, upstream: Upstream) -> None:
-    """Send the message to the server and its answer to the caller."""
+async def pass_on(
+    onward: Onward, scope: Scope, receive: Receive, send: Send, upstream: Upstream, caller_seconds: float
+) -> None:
+    """Send the message to the server and its answer to the caller; `caller_seconds` is as for `relay`."""
     fields = onward.fields
     meta = {name: value for name, value in onward.message.meta.items() if name in _META}
     message = onward.message.with_meta(meta | {"traceparent": current_trace().traceparent})
@@ -60,7 +62,7 @@ async def pass_on(onward: Onward, scope: Scope, receive: Receive, send: Send, up
             send,
             upstream=upstream,
             max_body_bytes=len(body),
-            body_seconds=1.0,  # it is here already
+            caller_seconds=caller_seconds,
             add=[(name.encode(), value.encode()) for name, value in fields.items()],
             pass_on=onward.repeated,
         )

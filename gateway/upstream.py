@@ -39,7 +39,7 @@ class Answer:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether it is known already that nothing is left to be read."""
+        """Tell whether all of it has come: then the next piece, if there is one, is the last."""
         return False
 
 
@@ -52,7 +52,7 @@ class _AnswerOn(Answer):
 
     @property
     def is_complete(self) -> bool:
-        return self._connection.answer.complete and not self._connection.answer.pieces
+        return self._connection.answer.complete
 
     def __aiter__(self) -> Self:
         return self

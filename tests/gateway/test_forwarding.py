@@ -1,10 +1,12 @@
 """What of a permitted call reaches the resource and what of its answer comes back: rule 64, streaming."""
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import httpx2
 import pytest
@@ -15,6 +17,7 @@ from tests.gateway.conftest import Records, bearer, gateway_with
 from tests.gateway.recording import Arrived, RecordingResource, answer, plain, read_body
 from tests.gateway.wire import connected, exchange, get, request
 from tests.issuer import TestIssuer
+from tests.stack.waiting import until
 
 PATH = "/accounts/4001-01/balance"
 LIMIT = 64 * 1024
@@ -284,6 +287,43 @@ def test_a_body_that_drips_takes_no_place_from_others_for_ever(
         got = slow.result()
     assert (got.status_code, got.json()["type"].rpartition("/")[2]) == (408, "body-too-slow")
     assert [arrived.complete for arrived in resource.arrived if arrived.method == "POST"] == [False]
+
+
+def test_callers_that_do_not_take_their_answers_take_no_place_from_others_for_ever(
+    settings: Settings, resource: RecordingResource, token: str
+) -> None:
+    async def endless(arrived: Arrived, _receive: Receive, send: Send) -> None:
+        await answer(send, b"x" * 20_000_000 if arrived.query == b"all" else b"{}")
+
+    resource.handler = endless
+    changes = {"upstream_max_connections": 1, "held_body_seconds": 0.5}
+    with gateway_with(settings, **changes) as client, connected(str(client.base_url)) as unread:
+        unread.sendall(get(f"{PATH}?all", token))
+        until(lambda: resource.arrived, "the call is at the resource")
+        assert client.get(PATH, headers=bearer(token)).status_code == 200
+
+
+def test_an_answer_that_has_come_whole_holds_no_connection_while_its_caller_is_slow(
+    settings: Settings, resource: RecordingResource, token: str
+) -> None:
+    async def handler(_arrived: Arrived, _receive: Receive, send: Send) -> None:
+        await answer(send, b"x" * 60_000)
+
+    resource.handler = handler
+    with (
+        gateway_with(settings, upstream_max_connections=1) as client,
+        connected(str(client.base_url)) as unread,
+    ):
+        unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        unread.settimeout(0.5)
+        with suppress(TimeoutError):  # one after the other, until neither side takes any more
+            for _ in range(1000):
+                unread.sendall(get(PATH, token) * 20)
+        served = -1
+        while served != len(resource.arrived):
+            served = len(resource.arrived)
+            time.sleep(0.5)
+        assert client.get(PATH, headers=bearer(token)).status_code == 200
 
 
 def test_a_caller_that_pauses_in_its_body_is_not_told_that_the_resource_is_late(
