@@ -33,17 +33,16 @@ def _is_for_it(header: dict[str, Any], claims: dict[str, Any]) -> bool:
 @twin(
     "RS-91",
     "looks at the scope of REST calls alone",
-    also={"RS-61": _FAIL, "RS-66": _FAIL, "TX-14": _FAIL},
+    also={"RS-66": _FAIL, "TX-14": _FAIL},
 )
 def forgets_the_scope_of_tool_calls(stack: InProcess) -> AbstractContextManager[None]:
     """Serve every tool to whoever has a token, whatever its scope."""
-    return accepting(
-        stack,
-        lambda header, claims: (
-            {"scope": _EVERY_SCOPE} if _is_for_it(header, claims) and claims.get("act") else None
-        ),
-        only_at=_MCP,
-    )
+
+    def flawed(header: dict[str, Any], claims: dict[str, Any]) -> dict[str, Any] | None:
+        is_narrow = claims.get("scope") != "account:read_balance" and claims.get("act")
+        return {"scope": _EVERY_SCOPE} if is_narrow and _is_for_it(header, claims) else None
+
+    return accepting(stack, flawed, only_at=_MCP)
 
 
 @twin(
