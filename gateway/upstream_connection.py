@@ -220,8 +220,5 @@ class Connection(asyncio.Protocol):
             self._expect_until(self._deadline)
         elif self._is_idle:
             self.close()
-        elif not self._is_sent and self._writable is None:
-            # It is the caller who is slow, with the rest of the body.
-            self._expect_until(self._loop.time() + self._read_seconds)
         elif self._waiter is not None:
             self.fail(TimedOut())

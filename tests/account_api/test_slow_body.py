@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from sqlalchemy import Connection, select, text
 
 from account_api import tables
+from delegation import http_protocol
 from tests.account_api.banks import open_bank, sqlite_url, transfer_order
 from tests.issuer import TestIssuer
 from tests.postgres import Postgres
@@ -43,6 +45,23 @@ def test_a_transfer_whose_body_comes_after_the_tokens_end_is_not_booked(
         assert sum(bank.ledger.booked().values()) == before
         [record] = [one._mapping for one in bank.ledger.records()]
         assert (record["decision"], record["operation"]) == ("deny", "account.transfer")
+
+
+def test_a_transfer_whose_body_does_not_come_is_408_and_recorded_as_refused(
+    tmp_path: Path, issuer: TestIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.2)
+    with open_bank(sqlite_url(tmp_path), issuer) as bank:
+        before = bank.ledger.booked()
+        parts = urlsplit(bank.url)
+        bearer = f"Bearer {issuer.delegation_token('account:transfer')}"
+        head = f"POST /transfers HTTP/1.1\r\nHost: a\r\nAuthorization: {bearer}\r\nContent-Length: 9\r\n"
+        with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+            connection.sendall(f"{head}Content-Type: application/json\r\n\r\n{{".encode())
+            answer = b"".join(iter(lambda: connection.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert bank.ledger.booked() == before
+        assert [one._mapping["decision"] for one in bank.ledger.records()] == ["deny"]
 
 
 def test_a_transfer_that_waited_for_a_lock_until_after_the_tokens_end_is_not_booked(

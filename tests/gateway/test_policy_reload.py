@@ -14,6 +14,7 @@ import httpx2
 import pytest
 import yaml
 
+from gateway.policy import Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy, read_policy
 from gateway.settings import Settings
 from tests.gateway.conftest import Records, bearer, gateway_with
@@ -170,6 +171,40 @@ def test_a_message_of_mcp_is_decided_to_its_end_by_the_policy_that_it_began_with
             told = HTTPResponse(connection)
             told.begin()
             assert told.status == 200
+
+
+def test_a_call_of_either_protocol_asks_once_which_policy_is_in_force(
+    mcp: McpGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked twice, the answers could differ: a file is read beside the event loop."""
+    asked: list[str] = []
+    current = PolicyFile.current
+
+    def counted(file: PolicyFile) -> Policy:
+        asked.append("once")
+        return current(file)
+
+    tool = {"name": "read_thing", "arguments": {"thing_id": "a"}}
+    order = {"amount": {"amount_minor": 1}}
+    with gateway_with(mcp.settings) as client:
+        monkeypatch.setattr(PolicyFile, "current", counted)
+        headers = bearer(mcp.token("thing:read thing:pay"))
+        for send in [
+            partial(client.get, "/things/a"),
+            partial(client.get, "/things/secret"),
+            partial(client.get, "/nowhere"),
+            partial(client.post, "/payments", json=order),
+            partial(client.post, "/access/v1/evaluation", json={}),
+            *(
+                partial(client.post, "/mcp", json=one)
+                for one in (message("tools/list"), message("tools/call", tool), message("ping"))
+            ),
+        ]:
+            asked.clear()
+            body = send.keywords.get("json", {})
+            fields = headers_of(body) if "method" in body else {}
+            send(headers=headers | fields)
+            assert asked == ["once"], send.args
 
 
 def test_a_broken_change_is_refused_and_the_old_policy_stays_and_readiness_says_so(
