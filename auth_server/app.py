@@ -1,6 +1,7 @@
 """The authorization server, wired together: `uvicorn auth_server.app:create_app --factory`."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -70,12 +71,17 @@ _HERE = Path(__file__).parent
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> FastAPI:
     """Return the application; settings come from the environment unless given."""
+    is_own_process = settings is None
     settings = settings or Settings()
     http = httpx2.AsyncClient()
     context = _context(settings, clock, http)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if is_own_process:
+            # What is loaded now stays: the collector need not look through it while requests wait.
+            gc.collect()
+            gc.freeze()
         expiry = asyncio.create_task(remove_expired_regularly(context))
         async with keeping_records(keeping(context)):
             yield

@@ -97,9 +97,9 @@ class Exchanges:
                     decided.set_result(outcome)
 
     async def _arrived(self) -> None:
-        """Return when the event loop brings no more: to begin with the first would leave the rest behind."""
+        """Return when the event loop brings no more, or enough: with the first alone the rest would wait."""
         known, quiet = 0, 0
-        while quiet < _QUIET_ROUNDS:
+        while quiet < _QUIET_ROUNDS and known < _MOST_AT_ONCE:
             quiet = quiet + 1 if len(self._waiting) == known else 0
             known = len(self._waiting)
             await asyncio.sleep(0)

@@ -40,11 +40,10 @@ class _Payload(OAuth2Payload):
         self._datalist: defaultdict[str, list[str]] = defaultdict(list)
         for name, value in parameters:
             self._datalist[name].append(value)
-        self._data = {name: values[0] for name, values in self._datalist.items()}
 
     @property
     def data(self) -> dict[str, str]:
-        return self._data
+        return {name: values[0] for name, values in self._datalist.items()}
 
     @property
     def datalist(self) -> defaultdict[str, list[str]]:

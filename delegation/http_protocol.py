@@ -1,4 +1,4 @@
-"""HTTP/1.1 as every service speaks it: uvicorn's, with a bound on what comes before a request's body."""
+"""HTTP/1.1 as every service speaks it: uvicorn's, with a bound on all that a client can be slow with."""
 
 from asyncio import TimerHandle, Transport
 from typing import Final
@@ -15,9 +15,17 @@ that is closed just when it is used again loses the request."""
 HEAD_SECONDS: Final = 10
 """How long address and header fields may take, from the first byte of a request to the last of its head."""
 
+BODY_SECONDS: Final = 20
+BODY_BYTES_A_SECOND: Final = 16 * 1024
+"""How long a body may take, from the head's end to its own; so many bytes of it give it a second more."""
+
+TAKE_SECONDS: Final = 60
+"""A client that takes nothing of its answer for so long is given up."""
+
 _FIELD_OVERHEAD: Final = len(": \r\n")
 _TOO_LONG: Final = b"The address and header fields of a request are 64 KiB at most."
 _TOO_SLOW: Final = b"The address and header fields of a request must come within 10 s."
+_BODY_TOO_SLOW: Final = b"The body of a request must come within 20 s."
 _LINGER_SECONDS: Final = 1.0
 """What still arrives is read and dropped for so long: to close at once could take the answer back."""
 
@@ -29,6 +37,9 @@ class Malformed(Exception):
 class HttpProtocol(HttpToolsProtocol):
     """Answers 431 to an endless head before it fills the memory, 408 to a slow one, 400 for want of one Host.
 
+    A slow body is 408, too; to the application its client has gone then, and so has one that does not take
+    its answer.
+
     `uvicorn --http delegation.http_protocol:HttpProtocol`. A head of several pieces is counted as it arrives;
     the parser keeps one unfinished field to itself, so bytes without any event of its own are counted too.
     """
@@ -39,6 +50,10 @@ class HttpProtocol(HttpToolsProtocol):
     _refused = False
     _in_head = False
     _head_timer: TimerHandle | None = None
+    _body_timer: TimerHandle | None = None
+    _body_began = 0.0
+    _body_bytes = 0
+    _taking_timer: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin, with our own bound on idleness."""
@@ -51,6 +66,9 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
         self._head_is_over()
+        self._unset_taking_timer()
+        if self._body_timer is not None:
+            self._body_timer.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Take the next bytes of the connection."""
@@ -64,6 +82,29 @@ class HttpProtocol(HttpToolsProtocol):
         # A WebSocket has become another protocol's by now.
         if idle and self._head_timer is None and self.transport.get_protocol() is self:
             self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+        if not idle and self.cycle.more_body and self._body_timer is None:
+            self._body_timer = self.loop.call_later(BODY_SECONDS, self._look_at_body)
+
+    def pause_writing(self) -> None:
+        """Hold the answer up: its client does not take it."""
+        super().pause_writing()
+        self._expect_taking()
+
+    def resume_writing(self) -> None:
+        """Let the answer go on."""
+        super().resume_writing()
+        self._unset_taking_timer()
+
+    def on_response_complete(self) -> None:
+        """End an answer; the last of it may have to be taken yet."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._expect_taking()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection, when its client has taken the last answer."""
+        super().timeout_keep_alive_handler()
+        self._expect_taking()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be read, and close the connection: with 431 if it is its length."""
@@ -74,7 +115,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, text: bytes) -> None:
         self._refused = True
-        if self.cycle is None or self.cycle.response_complete:
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or (cycle.disconnected and not cycle.response_started):
             fields = [
                 *self.server_state.default_headers,
                 (b"content-type", b"text/plain; charset=utf-8"),
@@ -91,6 +133,38 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(408, _TOO_SLOW)
         else:
             self.transport.close()
+
+    def _look_at_body(self) -> None:
+        # One timer serves for many bodies: it looks when the present one has to be here.
+        self._body_timer = None
+        cycle = self.cycle
+        if cycle.response_complete or not cycle.more_body or self._refused:
+            return
+        end = self._body_began + BODY_SECONDS + self._body_bytes / BODY_BYTES_A_SECOND
+        # While nothing is read, it is not the client who is slow.
+        left = max(end - self.loop.time(), 1.0 if self.flow.read_paused else 0.0)
+        if left > 0:
+            self._body_timer = self.loop.call_later(left, self._look_at_body)
+            return
+        cycle.disconnected = True
+        cycle.message_event.set()
+        self._refuse(408, _BODY_TOO_SLOW)
+
+    def _expect_taking(self) -> None:
+        self._unset_taking_timer()
+        untaken = self.transport.get_write_buffer_size()
+        self._taking_timer = self.loop.call_later(TAKE_SECONDS, self._look_at_taking, untaken)
+
+    def _look_at_taking(self, untaken: int) -> None:
+        if self.transport.get_write_buffer_size() < untaken:
+            self._expect_taking()
+        else:
+            self.transport.abort()
+
+    def _unset_taking_timer(self) -> None:
+        if self._taking_timer is not None:
+            self._taking_timer.cancel()
+            self._taking_timer = None
 
     def _head_is_over(self) -> None:
         self._in_head = False
@@ -122,11 +196,13 @@ class HttpProtocol(HttpToolsProtocol):
         if self._hosts > 1 or (self._hosts == 0 and self.parser.get_http_version() != "1.0"):
             raise Malformed
         self._head_is_over()
+        self._body_began, self._body_bytes = self.loop.time(), 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
         self._silent_bytes = 0
+        self._body_bytes += len(body)
         super().on_body(body)
 
     def _count(self, length: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from delegation.clock import utc_now
 from delegation.random_ids import random_id
+from delegation.record_chain import canonical_members
 from delegation.token import AccessToken
 from delegation.trace import current_trace_id
 
@@ -57,6 +58,17 @@ class Record:
         return self._values
 
     @cached_property
+    def canonical(self) -> bytes:
+        """Return the record as its link in the chain holds it."""
+        return canonical_members(self._values)
+
+    def line(self) -> str:
+        """Return the record as JSON without a line break, in ASCII."""
+        if self.canonical.isascii() and None not in self._values.values():
+            return self.canonical.decode()  # which is written once then, for the chain and for this
+        return _LINE.encode(self._values)
+
+    @cached_property
     def _values(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in _MEMBERS}
         values |= {"time": written(self.time), "act": list(self.act), "aud": list(self.aud)}
@@ -92,5 +104,5 @@ def print_record(record: Record) -> None:
 def print_records(records: Iterable[Record]) -> None:
     """Write records to standard output, each as one JSON line."""
     # One write, so that lines of concurrent writers do not mix.
-    sys.stdout.write("".join([f"{_LINE.encode(record.as_dict())}\n" for record in records]))
+    sys.stdout.write("".join([f"{record.line()}\n" for record in records]))
     sys.stdout.flush()

@@ -42,6 +42,16 @@ def link_hash(previous_hash: str, position: int, record: Mapping[str, Any]) -> s
     A member that is None counts as one that is not there, so that a record keeps its hash when a later
     version knows more members.
     """
-    members = {name: value for name, value in record.items() if value is not None}
-    link = {"position": position, "previous_hash": previous_hash, "record": members}
-    return hashlib.sha256(canonical(link)).hexdigest()
+    return hash_of_link(previous_hash, position, canonical_members(record))
+
+
+def canonical_members(record: Mapping[str, Any]) -> bytes:
+    """Return a record as its link holds it: those of its members that are there, in canonical form."""
+    return canonical({name: value for name, value in record.items() if value is not None})
+
+
+def hash_of_link(previous_hash: str, position: int, members: bytes) -> str:
+    """Return the hash of a link whose record is in canonical form already."""
+    # The names of a link stand in their order here, so this is `canonical` of the whole.
+    before = b'{"position":%d,"previous_hash":"%b","record":' % (position, previous_hash.encode())
+    return hashlib.sha256(b"%b%b}" % (before, members)).hexdigest()

@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from delegation.record import OPTIONAL, Record
-from delegation.record_chain import GENESIS, Head, link_hash
+from delegation.record_chain import GENESIS, Head, hash_of_link
 
 LINK_COLUMNS: Final = frozenset({"id", "position", "previous_hash", "hash"})
 """What a row has besides the record itself."""
@@ -116,7 +116,7 @@ def append_records(connection: Connection, table: Table, records: Iterable[Recor
         head = head if rows else locked_head(connection, table)
         values = record.as_dict()
         position = head.position + 1
-        hash_ = link_hash(head.hash, position, values)
+        hash_ = hash_of_link(head.hash, position, record.canonical)
         # Every row of one statement has the same columns.
         link = {"position": position, "previous_hash": head.hash, "hash": hash_}
         rows.append({**_ABSENT, **values, **link})

@@ -25,7 +25,7 @@ from gateway.policy import Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import refused
 from gateway.refusals import deny_token, deny_unverifiable
-from gateway.request_body import BodyTooLong, BodyTooSlow, CallerGone, held_body
+from gateway.request_body import CallerGone, UnusableBody, held_body
 from gateway.request_headers import has_body, headers_of, query_parameters
 from gateway.settings import Settings
 
@@ -91,7 +91,7 @@ class AccessEvaluation:
             return self._refused(Deny(400, "malformed-question", str(error), next_step), caller)
         except CallerGone:
             return Response(status_code=400)  # which nobody is there to read
-        except (BodyTooLong, BodyTooSlow) as fault:
+        except UnusableBody as fault:
             return self._refused(Deny(fault.status, fault.kind, fault.reason, fault.next_step), caller)
         except CannotRecord as error:
             return self._refused(Deny(503, "decision-not-recorded", str(error), "Ask again shortly."), caller)

@@ -82,24 +82,18 @@ class DecisionLog:
         await asyncio.to_thread(self._thread.join, _STOP_SECONDS)
         if left := len(self._queue):
             _log.error("stopped with %d records unwritten; they are on standard output alone", left)
-        self._print()
         self._store.dispose()
 
-    def print(self, record: Record) -> None:
-        """Write a record to standard output: a refusal at once, a permit together with others of the moment.
-
-        Nothing is answered before: an answer to a permitted call has yet to come from somewhere else.
-        """
+    async def print(self, record: Record) -> None:
+        """Write a record to standard output; return when it is there, with those of the moment."""
         self._unprinted.append(record)
-        if record.decision == "deny":
-            self._print()
-        elif len(self._unprinted) == 1:
+        if len(self._unprinted) == 1:
             self._loop.call_soon(self._print)
+        await asyncio.sleep(0)  # the event loop's turn comes after `_print`, which stands in line before us
 
     def _print(self) -> None:
         records, self._unprinted = self._unprinted, []
-        if records:
-            print_records(records)
+        print_records(records)
 
     async def permit(self, record: Record, *, before_effect: bool) -> None:
         """Take the record of a permit; return when it is on disk if that must be before the effect.

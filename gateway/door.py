@@ -23,7 +23,7 @@ from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import refused, unanswered
 from gateway.recorded_decision import recorded
 from gateway.relay import CutShort, relay
-from gateway.request_body import BodyTooLong, BodyTooSlow, CallerGone, held_body
+from gateway.request_body import BodyTooLong, CallerGone, UnusableBody, held_body
 from gateway.request_headers import ambiguity, declared_length, has_body, headers_of
 from gateway.response_headers import decision_headers
 from gateway.rest import Target, target_of
@@ -87,9 +87,10 @@ class Door:
                 send,
                 upstream=self._upstream,
                 max_body_bytes=self._settings.max_body_bytes,
+                body_seconds=self._settings.held_body_seconds,
                 add=[(name.encode(), value.encode()) for name, value in headers.items()],
             )
-        except (UpstreamFault, BodyTooLong) as fault:
+        except (UpstreamFault, UnusableBody) as fault:
             # Its cause is named by type only: an HTTP client's errors may quote the request, token and all.
             _log.warning("%s %s: %r", headers["decision-id"], fault.reason, type(fault.__cause__))
             await unanswered(fault, permit, headers)(scope, receive, send)
@@ -121,7 +122,7 @@ class Door:
             try:
                 body, receive = await self._held(scope, receive)
                 verifier.check_still_good(token)
-            except (BodyTooLong, BodyTooSlow) as fault:
+            except UnusableBody as fault:
                 refusal = Deny(fault.status, fault.kind, fault.reason, fault.next_step, target.operation)
             except (BearerError, Unverifiable) as error:
                 refusal = unauthenticated(error)

@@ -25,7 +25,7 @@ from gateway.mcp_decision import (
     deny_quarantined,
     resource_of,
 )
-from gateway.mcp_headers import agreed_version, foreign_origin, mismatch, repeated
+from gateway.mcp_headers import agreed_version, check_name, foreign_origin, mismatch, repeated
 from gateway.mcp_listing import PATH, listed_tools
 from gateway.mcp_message import Id, Message, Refused
 from gateway.mcp_param_headers import disagreeing, repeated_arguments, written
@@ -35,7 +35,7 @@ from gateway.mcp_revision import CALL, LIST, MODERN
 from gateway.policy import Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.recorded_decision import recorded
-from gateway.request_body import BodyTooLong, BodyTooSlow, CallerGone
+from gateway.request_body import CallerGone, UnusableBody
 from gateway.request_headers import RequestHeaders, headers_of
 from gateway.response_headers import decision_headers
 from gateway.settings import Settings
@@ -151,6 +151,7 @@ class McpDoor:
             exchange.id = message.id
             exchange.version = agreed_version(exchange.headers, message)
             check_method(exchange.headers, message)
+            check_name(exchange.headers, message)
             if message.method == CALL:
                 return await self._called(exchange, policy, token, message, verifier)
             decision = decide_on_protocol(policy, message.method, token, self._clock())
@@ -165,7 +166,7 @@ class McpDoor:
         except Refused as error:
             exchange.id = error.id if exchange.id is None else exchange.id
             return exchange.decided(error.deny)
-        except (BodyTooLong, BodyTooSlow, UpstreamFault) as fault:
+        except (UnusableBody, UpstreamFault) as fault:
             return exchange.decided(Deny(fault.status, fault.kind, fault.reason, fault.next_step))
 
     async def _called(

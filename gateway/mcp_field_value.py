@@ -18,7 +18,11 @@ def encoded(text: str) -> str:
 
 
 def decoded(value: str) -> str | None:
-    """Return the text that a field value stands for; None for one that is malformed."""
+    """Return the text that a field value stands for; None for one that is malformed.
+
+    Whitespace around a value is none of it (RFC 9110 §5.5).
+    """
+    value = value.strip(" \t")
     if not value.startswith(_MARK):
         return value
     match = _BASE64.match(value)

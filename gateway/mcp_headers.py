@@ -41,7 +41,7 @@ def foreign_origin(headers: Headers, origins: Collection[str]) -> Deny | None:
 
 def is_modern(headers: Headers, message: Message) -> bool:
     """Tell whether a message is of the revision in which each one stands for itself."""
-    return headers.get(VERSION) == MODERN or _META_VERSION in message.meta
+    return _value(headers, VERSION) == MODERN or _META_VERSION in message.meta
 
 
 def agreed_version(headers: Headers, message: Message) -> str | None:
@@ -53,25 +53,37 @@ def agreed_version(headers: Headers, message: Message) -> str | None:
     for field in (VERSION, _METHOD, _NAME):
         if len(headers.getlist(field)) > 1:
             raise mismatch(f"The header {field} stands there twice.", message)
-    version, modern = headers.get(VERSION), is_modern(headers, message)
+    version, modern = _value(headers, VERSION), is_modern(headers, message)
     if modern and message.id is not None:
         _check_meta(message)
     if version is None and (modern or message.method != INITIALIZE):
         raise mismatch(f"The header {VERSION} is missing.", message)
     if message.meta.get(_META_VERSION, version) != version:
         raise mismatch(f"The header {VERSION} is not the version in _meta.", message)
-    required = modern and message.id is not None
-    if headers.get(_METHOD, None if required else message.method) != message.method:
+    said = _value(headers, _METHOD)
+    if said != message.method and (said is not None or (modern and message.id is not None)):
         raise mismatch(f"The header {_METHOD} is not the body's method.", message)
-    name = message.params.get("name") if message.method == CALL else None
-    said = decoded(headers[_NAME]) if _NAME in headers else None if required else name
-    if said != name:
-        raise mismatch(f"The header {_NAME} is not the name in the body.", message)
     if version is not None and version not in SERVED:
         reason = "This revision of MCP is not served here."
         next_step = f"Use one of {', '.join(SERVED)}."
         raise Refused(Deny(400, "unsupported-protocol-version", reason, next_step), message.id)
     return version
+
+
+def check_name(headers: Headers, message: Message) -> None:
+    """Raise `Refused` where a message that is let through names something else than its header."""
+    name = message.params.get("name") if message.method == CALL else None
+    value = _value(headers, _NAME)
+    if value is None and not (is_modern(headers, message) and message.id is not None):
+        return
+    if (None if value is None else decoded(value)) != name:
+        raise mismatch(f"The header {_NAME} is not the name in the body.", message)
+
+
+def _value(headers: Headers, field: str) -> str | None:
+    """Return a field's value, without the whitespace around it, which is none of it (RFC 9110 §5.5)."""
+    value = headers.get(field)
+    return None if value is None else value.strip(" \t")
 
 
 def repeated(version: str | None, message: Message) -> list[tuple[str, str]]:

@@ -60,6 +60,7 @@ async def pass_on(onward: Onward, scope: Scope, receive: Receive, send: Send, up
             send,
             upstream=upstream,
             max_body_bytes=len(body),
+            body_seconds=1.0,  # it is here already
             add=[(name.encode(), value.encode()) for name, value in fields.items()],
             pass_on=onward.repeated,
         )

@@ -20,7 +20,7 @@ async def received_message(
 
     Raises:
         Refused: the request or its message is not one of MCP's.
-        BodyTooLong, BodyTooSlow, CallerGone: as for `held_body`.
+        UnusableBody, CallerGone: as for `held_body`.
     """
     headers = headers_of(scope)
     deny = _not_taken(scope, headers)

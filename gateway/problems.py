@@ -9,7 +9,7 @@ from starlette.responses import Response
 from delegation.problem import Problem
 from gateway.decision import Deny, Permit
 from gateway.refusals import deny_unverifiable
-from gateway.request_body import BodyTooLong
+from gateway.request_body import UnusableBody
 from gateway.upstream import UpstreamFault
 
 _BASE: Final = "https://delegation-bank.example/problems/"
@@ -36,7 +36,7 @@ def refusal_headers(deny: Deny, decision: Mapping[str, str], resource_metadata_u
     return headers
 
 
-def unanswered(fault: UpstreamFault | BodyTooLong, permit: Permit, decision: Mapping[str, str]) -> Response:
+def unanswered(fault: UpstreamFault | UnusableBody, permit: Permit, decision: Mapping[str, str]) -> Response:
     """Answer a permitted call that got no answer from the resource."""
     headers = {**decision, "cache-control": "no-store"}
     return _problem(fault.status, fault.kind, fault.reason, fault.next_step, permit.operation, headers)

@@ -24,5 +24,5 @@ async def recorded(
             decisions.refusal(record)
     else:
         decisions.refusal(record)
-    decisions.print(record)
+    await decisions.print(record)
     return decided, record

@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 from delegation.trace import outgoing_headers
 from gateway.caller_watch import CallerWatch
-from gateway.request_body import BodyTooLong, RequestBody
+from gateway.request_body import RequestBody, UnusableBody
 from gateway.request_headers import forwarded, has_body, headers_of
 from gateway.response_headers import returned
 from gateway.upstream import Answer, Upstream, UpstreamFault
@@ -26,6 +26,7 @@ async def relay(
     *,
     upstream: Upstream,
     max_body_bytes: int,
+    body_seconds: float,
     add: RawHeaders,
     pass_on: Sequence[tuple[str, str]] = (),
 ) -> None:
@@ -36,13 +37,13 @@ async def relay(
     A caller that goes away ends the call at the resource too.
 
     Raises:
-        BodyTooLong: the request's body passed the limit; nothing of an answer is sent.
+        UnusableBody: the request's body is too long or too slow; nothing of an answer is sent.
         CallerGone: the caller went away.
         UpstreamFault: the resource gave no answer; nothing of one is sent.
         CutShort: the answer broke off on its way, and its end is not sent.
     """
     headers = headers_of(scope)
-    body = RequestBody(receive, present=has_body(headers), limit=max_body_bytes)
+    body = RequestBody(receive, present=has_body(headers), limit=max_body_bytes, seconds=body_seconds)
     call = upstream.answer(
         scope["method"],
         scope["raw_path"].decode("ascii"),
@@ -72,7 +73,7 @@ async def _answer(call: AbstractAsyncContextManager[Answer], send: Send, add: Ra
                 if not more:
                     return
             await send({"type": "http.response.body"})
-    except (UpstreamFault, BodyTooLong) as fault:
+    except (UpstreamFault, UnusableBody) as fault:
         if begun:
             raise CutShort from fault
         raise

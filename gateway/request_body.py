@@ -6,7 +6,16 @@ from collections.abc import AsyncIterator
 from starlette.types import Message, Receive
 
 
-class BodyTooLong(Exception):
+class UnusableBody(Exception):
+    """A body that goes no further; `status` is the HTTP status, `kind` the last part of the problem type."""
+
+    status: int
+    kind: str
+    reason: str
+    next_step: str
+
+
+class BodyTooLong(UnusableBody):
     """The body has more bytes than the limit, which shows only as it comes."""
 
     status = 413
@@ -15,23 +24,31 @@ class BodyTooLong(Exception):
     next_step = "Send a shorter one; the resource did not get the whole of this one."
 
 
+class BodyTooSlow(UnusableBody):
+    """The body did not come in time, and holds what others could use."""
+
+    status = 408
+    kind = "body-too-slow"
+    reason = "The body did not come in time."
+    next_step = "Send the whole call at once; the resource did not get the whole of this one."
+
+
 class CallerGone(Exception):
     """The caller closed the connection before its body was complete."""
 
 
 class RequestBody:
-    """The body of one ASGI request; `limit` is in bytes.
+    """The body of one ASGI request; `limit` is in bytes, `seconds` is how long its caller may take over it.
 
-    `content` gives it piece by piece, each as soon as it is here, and is None where there is none. It raises
-    `BodyTooLong` in the place of the piece that passes the limit, and `CallerGone` when the rest will never
-    come; `fault` keeps which, for who hears of it only through an HTTP client's errors.
+    `content` gives it piece by piece, each as soon as it is here, and is None where there is none. In the
+    place of a piece it raises `BodyTooLong` or `BodyTooSlow`, and `CallerGone` when the rest will never come.
     """
 
-    def __init__(self, receive: Receive, *, present: bool, limit: int) -> None:
+    def __init__(self, receive: Receive, *, present: bool, limit: int, seconds: float) -> None:
         self._receive = receive
         self._limit = limit
+        self._seconds = seconds
         self._over = asyncio.Event()
-        self.fault: BodyTooLong | CallerGone | None = None
         self.content = self.pieces() if present else None
         if not present:
             self._over.set()
@@ -41,19 +58,29 @@ class RequestBody:
         length, more = 0, True
         try:
             while more:
-                message = await self._receive()
+                message = await self._next()
                 if message["type"] == "http.disconnect":
-                    self.fault = CallerGone()
-                    raise self.fault
+                    raise CallerGone
                 piece, more = message.get("body", b""), message.get("more_body", False)
                 length += len(piece)
                 if length > self._limit:
-                    self.fault = BodyTooLong()
-                    raise self.fault
+                    raise BodyTooLong
                 if piece:
                     yield piece
         finally:
             self._over.set()
+
+    async def _next(self) -> Message:
+        # Only the caller's time counts: not that of whoever takes the pieces.
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._receive()
+        except TimeoutError:
+            raise BodyTooSlow from None
+        finally:
+            self._seconds -= loop.time() - began
 
     async def caller_gone(self) -> None:
         """Return when the caller has closed the connection, which shows once the body is over."""
@@ -62,34 +89,18 @@ class RequestBody:
             pass
 
 
-class BodyTooSlow(Exception):
-    """The body was not complete in time, and a condition needs the whole of it."""
-
-    status = 408
-    kind = "body-too-slow"
-    reason = "The body did not come in time."
-    next_step = "Nothing was done. Send the whole call at once."
-
-
 async def held_body(receive: Receive, *, present: bool, limit: int, seconds: float) -> tuple[bytes, Receive]:
     """Read a body to its end, `limit` bytes at most, and return it with a `receive` that gives it again.
 
     Raises:
-        BodyTooLong: it has more.
-        BodyTooSlow: it took longer than `seconds`.
+        UnusableBody: it has more, or took longer than `seconds`.
         CallerGone: the caller went away in the middle of it.
     """
     if not present:
         return b"", receive
-    body = RequestBody(receive, present=False, limit=limit)
-    held = bytearray()
-    try:
-        async with asyncio.timeout(seconds):
-            async for piece in body.pieces():
-                held += piece
-    except TimeoutError:
-        raise BodyTooSlow from None
-    return bytes(held), replaying(bytes(held), receive)
+    body = RequestBody(receive, present=False, limit=limit, seconds=seconds)
+    held = b"".join([piece async for piece in body.pieces()])
+    return held, replaying(held, receive)
 
 
 def replaying(body: bytes, receive: Receive) -> Receive:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from gateway.request_body import BodyTooSlow
 from gateway.upstream_connection import Connection, ConnectionLost
 from gateway.upstream_fault import TimedOut, Unreachable, UpstreamFault
 
@@ -18,6 +19,9 @@ __all__ = ["Answer", "TimedOut", "Unreachable", "Upstream", "UpstreamFault"]
 
 # Less than the time after which servers close an idle connection: a write must not meet one just closing.
 _IDLE_SECONDS: Final = 4.0
+# Whoever lets the resource wait for so long gives way to those who wait in line for a connection.
+_PATIENCE_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.2
 _PORTS: Final = {"http": 80, "https": 443}
 _REPEATABLE: Final = frozenset({"GET", "HEAD"})
 
@@ -81,6 +85,9 @@ class Upstream:
         self._read_timeout_seconds = read_timeout_seconds
         self._places = asyncio.Semaphore(max_connections)
         self._idle: list[Connection] = []
+        self._busy: set[Connection] = set()
+        self._in_line = 0
+        self._making_room: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,6 +95,8 @@ class Upstream:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._making_room is not None:
+            self._making_room.cancel()
         for connection in self._idle:
             connection.close()
         self._idle.clear()
@@ -108,6 +117,7 @@ class Upstream:
 
         Raises:
             UpstreamFault: no answer came, or it broke off while it was read.
+            BodyTooSlow: the call gave way to another one, because its own caller was slow.
             Exception: whatever the body raised instead of giving its end.
         """
         target = f"{path}?{query}" if query else path
@@ -129,24 +139,53 @@ class Upstream:
             await self._places.acquire()
             kept = self._kept()
             if kept is not None:
+                self._busy.add(kept)
                 return kept
             self._places.release()
         try:
             async with asyncio.timeout(self._connect_timeout_seconds):
-                await self._places.acquire()
+                await self._place()
                 try:
-                    return self._kept() or await self._connected()
+                    connection = self._kept() or await self._connected()
                 except BaseException:
                     self._places.release()
                     raise
         except (OSError, TimeoutError) as error:
             raise Unreachable from error
+        self._busy.add(connection)
+        return connection
 
     def release(self, connection: Connection) -> None:
-        """Take a connection back after an exchange, whatever became of it."""
+        """Take a connection back after an exchange, whatever became of it; one that gave way is back."""
+        if connection not in self._busy:
+            return
+        self._busy.remove(connection)
         if connection.end():
             self._idle.append(connection)
         self._places.release()
+
+    async def _place(self) -> None:
+        self._in_line += 1
+        self._look_for_room()
+        try:
+            await self._places.acquire()
+        finally:
+            self._in_line -= 1
+
+    def _look_for_room(self) -> None:
+        if self._making_room is None and self._places.locked():
+            self._making_room = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._make_room)
+
+    def _make_room(self) -> None:
+        """Break off the calls whose callers are slow, the slowest first, for those who wait in line."""
+        self._making_room = None
+        slow = [one for one in self._busy if one.seconds_of_caller() > _PATIENCE_SECONDS]
+        slow.sort(key=Connection.seconds_of_caller, reverse=True)
+        for connection in slow[: self._in_line]:
+            connection.fail(BodyTooSlow())
+            self.release(connection)
+        if self._in_line:
+            self._look_for_room()
 
     def _kept(self) -> Connection | None:
         while self._idle:

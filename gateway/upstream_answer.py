@@ -70,11 +70,15 @@ class AnswerReader:
 
     def on_headers_complete(self) -> None:
         """Take the head, if it is a final answer's and says where its content ends (RFC 9112 §6.3)."""
-        status = self._parser.get_status_code()
-        if self.complete or 100 <= status < 200:
+        if self.complete:
             return
+        status = self._parser.get_status_code()
         lengths = [value for name, value in self.headers if name == b"content-length"]
         codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if 100 <= status < 200:
+            if lengths or codings:
+                raise UpstreamFault  # llhttp finds a content there, and there is none (RFC 9112 §6.3)
+            return
         is_framed = (lengths, codings) == ([], [b"chunked"]) or (len(lengths) == 1 and not codings)
         without_body = status in _BODILESS or self._method == "HEAD"
         version = self._parser.get_http_version()
@@ -82,6 +86,8 @@ class AnswerReader:
             raise UpstreamFault
         if codings and version == "1.0":
             raise UpstreamFault  # a message of that version has no transfer coding (RFC 9112 §6.1)
+        if sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in self.headers) > MAX_HEAD_BYTES:
+            raise UpstreamFault
         self.reusable = self._parser.should_keep_alive()
         if without_body and is_framed:
             # The length of a content that does not follow: not everybody who reads it knows that.

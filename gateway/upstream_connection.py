@@ -39,6 +39,9 @@ class Connection(asyncio.Protocol):
         self._is_reading = True
         self._is_idle = True
         self._is_sent = True
+        self._unsent_head = b""
+        self._caller_since: float | None = None
+        self._caller_seconds = 0.0
         self.is_closed = False
         self._exchanges = 0
         self.answer = AnswerReader()
@@ -86,29 +89,43 @@ class Connection(asyncio.Protocol):
     # What the exchange calls.
 
     def send(self, method: str, head: bytes, *, with_body: bool) -> None:
-        """Send the head of a request; with a body, `send_body` follows."""
+        """Send the head of a request; with a body, `send_body` sends both."""
         self._exchanges += 1
         self._is_idle = False
         self._is_sent = not with_body
         self._fault = None
+        self._caller_seconds = 0.0
+        self._caller_since = self._loop.time() if with_body else None
         self.answer.begin(method)
-        self._transport.write(head)
+        if with_body:
+            self._unsent_head = head
+        else:
+            self._transport.write(head)
 
     async def send_body(self, pieces: AsyncIterator[bytes], *, chunked: bool) -> None:
-        """Send the body of a request as it comes. Whatever keeps it from its end, fails the exchange."""
+        """Send a request with a body, as that comes. Whatever keeps it from its end, fails the exchange.
+
+        The head waits for the first piece: of a body that is refused at once the resource hears nothing.
+        """
         try:
             async for piece in pieces:
                 if self.is_closed:
                     return
-                self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-                self._deadline = self._loop.time() + self._read_seconds
+                self._write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
                 if self._writable is not None:
+                    self._caller_has_done()
                     await self._writable
-            if chunked:
-                self._transport.write(b"0\r\n\r\n")
+                    self._caller_since = self._loop.time()
+            self._write(b"0\r\n\r\n" if chunked else b"")
             self._is_sent = True
+            self._caller_has_done()
         except Exception as error:  # noqa: BLE001 - what it is, concerns whoever waits for the answer
             self.fail(error)
+
+    def _write(self, data: bytes) -> None:
+        self._transport.write(self._unsent_head + data)
+        self._unsent_head = b""
+        self._deadline = self._loop.time() + self._read_seconds
 
     async def head(self) -> None:
         """Wait for the head of the answer.
@@ -126,16 +143,23 @@ class Connection(asyncio.Protocol):
             UpstreamFault: the end did not come, or the next piece not in time.
         """
         answer = self.answer
+        self._caller_has_done()
         while not answer.pieces:
             if answer.complete:
                 return b""
             await self._wait()
         piece = answer.pieces[0] if len(answer.pieces) == 1 else b"".join(answer.pieces)
         answer.pieces = []
+        self._caller_since = self._loop.time()
         if not self._is_reading and not self.is_closed:
             self._is_reading = True
             self._transport.resume_reading()
         return piece
+
+    def seconds_of_caller(self) -> float:
+        """Tell how long this exchange has had to wait for its caller to send its body or take its answer."""
+        since = self._caller_since
+        return self._caller_seconds + (self._loop.time() - since if since is not None else 0.0)
 
     def end(self) -> bool:
         """End the exchange; tells whether the connection can carry another, which it then waits for."""
@@ -159,6 +183,10 @@ class Connection(asyncio.Protocol):
         if not self.is_closed:
             self.is_closed = True
             self._transport.abort()
+
+    def _caller_has_done(self) -> None:
+        if self._caller_since is not None:
+            self._caller_seconds, self._caller_since = self.seconds_of_caller(), None
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -186,9 +214,14 @@ class Connection(asyncio.Protocol):
         self._timer = None
         if self.is_closed:
             return
+        if not self._is_sent and self._writable is None:  # it is the caller that is waited for
+            self._deadline = self._loop.time() + self._read_seconds
         if self._loop.time() < self._deadline:
             self._expect_until(self._deadline)
         elif self._is_idle:
             self.close()
+        elif not self._is_sent and self._writable is None:
+            # It is the caller who is slow, with the rest of the body.
+            self._expect_until(self._loop.time() + self._read_seconds)
         elif self._waiter is not None:
             self.fail(TimedOut())

@@ -84,7 +84,7 @@ def test_keys_are_rotated_without_an_outage_and_the_removed_one_is_refused_at_on
     registry("rotate-keys", OTHER, "--add", key_file(tmp_path, new))
     for key in (old, new):
         assert ask(agent, agent.assertion(key=key)) == (200, "")
-    shown = registry("rotate-keys", OTHER, "--remove", old.kid, "--reason", "its year is over")
+    shown = registry("rotate-keys", OTHER, f"--remove={old.kid}", "--reason", "its year is over")
     assert [key["kid"] for key in shown["jwks"]["keys"]] == [new.kid]
     assert ask(agent, agent.assertion(key=old)) == REFUSED_KEY
     assert ask(agent, agent.assertion(key=new)) == (200, "")
@@ -96,11 +96,11 @@ def test_keys_can_be_exchanged_in_one_step_but_the_last_one_stays(
 ) -> None:
     old, new = SigningKey.generate(), SigningKey.generate()
     on_sqlite.register(keys=old)
-    assert "at least one" in on_sqlite.refuses("rotate-keys", OTHER, "--remove", old.kid)
+    assert "at least one" in on_sqlite.refuses("rotate-keys", OTHER, f"--remove={old.kid}")
     assert "has no key other" in on_sqlite.refuses("rotate-keys", OTHER, "--remove", "other")
     assert "same kid" in on_sqlite.refuses("rotate-keys", OTHER, "--add", key_file(tmp_path, old))
     assert "nothing" in on_sqlite.refuses("rotate-keys", OTHER)
-    on_sqlite("rotate-keys", OTHER, "--add", key_file(tmp_path, new), "--remove", old.kid)
+    on_sqlite("rotate-keys", OTHER, "--add", key_file(tmp_path, new), f"--remove={old.kid}")
     agent = on_sqlite.client(old)
     assert ask(agent, agent.assertion(key=new)) == (200, "")
     assert ask(agent, agent.assertion(key=old)) == REFUSED_KEY

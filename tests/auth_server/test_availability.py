@@ -110,16 +110,21 @@ def test_a_locked_database_is_503_in_the_callers_own_form_and_recovers(
 ) -> None:
     with running_server(tmp_path, app_keys, agent_keys, SetClock()) as server:
         customer = server.new_customer()
-        own = {"authorization": f"Bearer {server.sign_on(customer).token_for(ISSUER)}"}
+        tokens = server.sign_on(customer)
+        own = {"authorization": f"Bearer {tokens.token_for(ISSUER)}"}
+        subject, actor = tokens.token_for(AGENT), server.actor_token()
+        assert server.exchange(subject, actor).status_code == 200
         page = server.browser().open("/authorize", AuthorizationRequest(prompt="login").query)
         capsys.readouterr()
-        with locked(tmp_path / "auth_server.db"), ThreadPoolExecutor(5) as pool:
+        with locked(tmp_path / "auth_server.db"), ThreadPoolExecutor(6) as pool:
+            exchange = pool.submit(server.exchange, subject, actor)
             token = pool.submit(server.agent.token, grant_type="client_credentials")
             grants = pool.submit(server.http.get, "/grants", headers=own)
             opened = pool.submit(server.browser().open, "/authorize", AuthorizationRequest().query)
             malformed = pool.submit(server.http.get, "/authorize?a=1&a=2")
             ready = pool.submit(server.http.get, "/readyz")
             assert refusal(token.result()) == (503, "temporarily_unavailable")
+            assert refusal(exchange.result()) == (503, "temporarily_unavailable")
             assert grants.result().status_code == 503
             assert grants.result().headers["content-type"] == "application/problem+json"
             assert opened.result().status == 503
@@ -134,9 +139,10 @@ def test_a_locked_database_is_503_in_the_callers_own_form_and_recovers(
             ("grant.list", "deny"),
             ("authorize", "deny"),
         }
-        assert len(printed) == 4
+        assert len(printed) == 5
         assert page.status == 200
         assert server.agent.token(grant_type="client_credentials").status_code == 200
+        assert server.exchange(subject, actor).status_code == 200
         assert server.http.get("/grants", headers=own).status_code == 200
         assert server.http.get("/readyz").json() == {"status": "ready"}
 
@@ -147,13 +153,18 @@ def test_a_database_that_is_down_is_503_and_recovers(
     with running_postgres() as postgres:
         url = postgres.new_database()
         with running_server(tmp_path, app_keys, agent_keys, SetClock(), database_url=url) as server:
-            assert server.agent.token(grant_type="client_credentials").status_code == 200
+            subject, actor = server.sign_on(server.new_customer()).token_for(AGENT), server.actor_token()
+            assert server.exchange(subject, actor).status_code == 200
             postgres.stop()
-            response = server.agent.token(grant_type="client_credentials")
-            assert refusal(response) == (503, "temporarily_unavailable")
+            for response in (
+                server.agent.token(grant_type="client_credentials"),
+                server.exchange(subject, actor),
+            ):
+                assert refusal(response) == (503, "temporarily_unavailable")
             assert server.http.get("/readyz").status_code == 503
             postgres.start()
             assert server.agent.token(grant_type="client_credentials").status_code == 200
+            assert server.exchange(subject, actor).status_code == 200
             assert server.http.get("/readyz").status_code == 200
 
 

@@ -1,5 +1,6 @@
 """Exchanges that arrive together share one transaction, and nothing else."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +13,12 @@ from sqlalchemy import func, select
 
 from auth_server import token_exchange
 from auth_server.delegation_rules import ExchangeRequest, delegated_scope
+from auth_server.exchanges import Exchanges
 from auth_server.tables import RECORD, DelegationGrant, IssuedToken
 from delegation.record_table import locked_head
 from delegation.scope import Scope
 from delegation.signing_key import SigningKey
+from delegation.token_exchange import GRANT_TYPE
 from tests.auth_server.client import refusal
 from tests.auth_server.registry import Registry, key_file
 from tests.auth_server.servers import AGENT, AuthServer, Tokens, claims
@@ -112,6 +115,21 @@ def test_a_fault_met_with_one_is_no_other_ones(server: AuthServer) -> None:
     assert server.rows(issued.where(IssuedToken.parent_jti.is_not(None))) == [(0,)]
 
 
+def test_whoever_never_stops_asking_keeps_nobody_from_being_decided(server: AuthServer) -> None:
+    exchanges = Exchanges(server.context.server, server.context.engine, server.clock)
+
+    async def run() -> int:
+        asked = []
+        for _ in range(1000):  # one more in each round of the event loop, and not even a client of ours
+            asked.append(asyncio.create_task(exchanges.answer([("grant_type", GRANT_TYPE)])))
+            await asyncio.sleep(0)
+        waiting = len(exchanges._waiting)
+        await asyncio.gather(*asked)
+        return waiting
+
+    assert asyncio.run(run()) < 1000 - 200, "the first ones are taken while others come"
+
+
 def test_whoever_waits_for_another_transaction_holds_nobody_up(postgresql_server: AuthServer) -> None:
     server = postgresql_server
     slow, quick = Party(server), Party(server)
@@ -140,7 +158,7 @@ def test_an_exchange_counts_the_keys_that_the_agent_has_now(
     assert statuses() == [200, 401]
     registry("rotate-keys", AGENT, "--add", key_file(tmp_path, second))
     assert statuses() == [200, 200]
-    registry("rotate-keys", AGENT, "--remove", first.kid)
+    registry("rotate-keys", AGENT, f"--remove={first.kid}")  # a kid may begin with a hyphen
     assert statuses() == [401, 200]
     registry("edit", AGENT, "--jwks", key_file(tmp_path, first))
     assert statuses() == [200, 401]

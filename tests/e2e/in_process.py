@@ -146,9 +146,14 @@ class InProcess:
             change_state(db, AGENT, transition, _by("the suite tries it"))
 
     @contextmanager
-    def target(self) -> Iterator[Target]:
-        """Give the stack as a target, described by the same file as the running one."""
+    def target(self, *, mcp: bool = True) -> Iterator[Target]:
+        """Give the stack as a target, described by the same file as the running one.
+
+        Without `mcp`, its MCP endpoint is left alone: what stands in the gateway's place may have none.
+        """
         file = read_target_file(TARGET_FILE, self.environment)
+        if file.resource and not mcp:
+            file = file.model_copy(update={"resource": file.resource.model_copy(update={"mcp": None})})
         agent = file.clients["agent"]
         other = agent.model_copy(update={"client_id": OTHER_AGENT, "key_env": "OTHER_AGENT_KEY"})
         file = file.model_copy(update={"clients": file.clients | {"other_agent": other}})

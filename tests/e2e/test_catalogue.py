@@ -21,7 +21,7 @@ def test_every_checked_rule_has_a_twin() -> None:
 def test_a_rule_for_mcp_alone_is_not_run_where_there_is_none() -> None:
     for rule in rules().values():
         assert rule.transports
-        assert ("MCP",) != rule.transports or "mcp_address" in rule.needs, rule.id
+        assert rule.transports != ("MCP",) or "mcp_address" in rule.needs, rule.id
 
 
 def test_every_check_and_twin_says_what_it_does() -> None:

@@ -24,6 +24,15 @@ from tests.e2e.program import Program
 from tests.free_ports import free_ports
 from tests.serving import serve
 
+RESOURCE_WITH_MCP = """
+name = "A gateway"
+[resource]
+url = "http://y"
+audience = "https://api.example.com"
+[resource.mcp]
+[resource.read]
+path = "/balance"
+"""
 MINIMAL = """
 name = "A server"
 timeout_seconds = 1
@@ -104,6 +113,9 @@ def server(refused: Callable[..., str]) -> Callable[[Answer], str]:
             "clients.agent.secret_env is missing",
         ),
         (MINIMAL.replace("environment", "sign_on").format(url="http://y"), "[sign_on] is missing"),
+        (RESOURCE_WITH_MCP, "resource.read.tool is missing"),
+        (f'{RESOURCE_WITH_MCP}[not_offered]\nmcp = "no"', "[not_offered] says that MCP is not"),
+        (f'{RESOURCE_WITH_MCP}[backend]\nlisten = "127.0.0.1:9"', "[backend] speaks no MCP"),
     ],
 )
 def test_a_wrong_target_file_is_told(text: str, said: str, refused: Callable[..., str]) -> None:
@@ -262,8 +274,7 @@ def test_a_run_in_which_nothing_can_be_tried_is_no_pass(
     refused: Callable[..., str], environment: dict[str, str]
 ) -> None:
     text = TARGET_FILE.read_text()
-    without = text[: text.index("[minting]")] + text[text.index("[not_offered]") :]
-    refused(without, "--only", "RS-49")
+    refused(text[: text.index("[minting]")], "--only", "RS-49")
 
 
 def test_a_minting_program_that_says_nothing_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from docs.conformance.mcp_conformance.start import deviations, told
 from docs.conformance.summary import rows
 from tests.e2e.reports import document
 from tests.e2e.rules import rules
@@ -37,6 +38,24 @@ def test_the_report_is_of_this_catalogue_and_as_expected(product: Path) -> None:
 def test_the_table_says_what_the_reports_say() -> None:
     text = (FOLDER / "README.md").read_text()
     assert [row for row in rows() if row not in text] == []
+
+
+def test_each_failure_in_the_suite_for_mcp_is_explained_and_no_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = json.loads((FOLDER / "mcp_conformance" / "report" / "checks.json").read_text())
+    assert told(found, deviations()) == 0, capsys.readouterr().out
+    assert told(found, deviations()[1:]) == 1
+    extra = {"scenarios": ["tools-list"], "reason": "It holds."}
+    assert told(found, [*deviations(), extra]) == 1
+    assert found.keys() == {"2025-11-25", "2026-07-28", "authorization server"}
+
+
+def test_the_clients_for_mcp_pass_in_both_revisions() -> None:
+    lines = (FOLDER / "mcp_typescript" / "report" / "clients.txt").read_text().splitlines()
+    assert all(line.startswith("pass ") for line in lines)
+    for client in ("sdk 1.32.2, 2025-11-25", "client 2.4.0, 2025-11-25", "client 2.4.0, 2026-07-28"):
+        assert sum(client in line for line in lines) == 4
 
 
 def test_each_rule_that_the_text_names_is_one() -> None:

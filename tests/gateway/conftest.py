@@ -51,6 +51,9 @@ def settings(
         upstream_url=served_resource[1],
         data_dir=data_dir,
         policy_file=Path(__file__).with_name("open_policy.yaml"),
+        # The disk may be anybody's just now.
+        record_bound_seconds=60,
+        record_wait_seconds=60,
     )
 
 

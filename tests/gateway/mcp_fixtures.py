@@ -34,7 +34,7 @@ class McpGateway:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         fields = headers_of(body, version=version) | {"authorization": f"Bearer {self.token(scope)}"} | named
         told = {name: value for name, value in fields.items() if value is not None}
-        return httpx2.post(f"{self.url}/mcp", json=body, headers=told)
+        return self._answered(json=body, headers=told)
 
     def send(self, content: bytes, **headers: str) -> httpx2.Response:
         """Send bytes as a message of the older revision."""
@@ -45,7 +45,13 @@ class McpGateway:
             "mcp-protocol-version": "2025-11-25",
         }
         told = fields | {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx2.post(f"{self.url}/mcp", content=content, headers=told)
+        return self._answered(content=content, headers=told)
+
+    def _answered(self, **request: Any) -> httpx2.Response:
+        answer = httpx2.post(f"{self.url}/mcp", **request)
+        # A record is printed in the event loop's next turn: past one more answer it is there.
+        httpx2.get(f"{self.url}/healthz")
+        return answer
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +79,7 @@ def served_mcp(
 @pytest.fixture
 def mcp(served_mcp: McpGateway) -> McpGateway:
     """The gateway before the MCP server, whose tools it knows already, with nothing recorded yet."""
+    served_mcp.resource.reset()  # or the gateway would learn what the last test's handler lists
     tools = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     assert served_mcp.post(tools, version="2025-11-25").status_code == 200
     served_mcp.resource.reset()

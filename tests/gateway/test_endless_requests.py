@@ -21,7 +21,8 @@ from pathlib import Path
 import pytest
 
 from delegation import http_protocol
-from tests.gateway.wire import connected, exchange, request
+from tests.gateway.recording import RecordingResource
+from tests.gateway.wire import connected, exchange, get, request
 from tests.issuer import TestIssuer
 
 REPOSITORY = Path(__file__).parents[2]
@@ -67,7 +68,9 @@ def as_in_the_image(port: int) -> tuple[list[str], dict[str, str]]:
 
 
 @contextmanager
-def started(way: Callable[[int], tuple[list[str], dict[str, str]]]) -> Iterator[tuple[str, int]]:
+def started(
+    way: Callable[[int], tuple[list[str], dict[str, str]]], **settings: str
+) -> Iterator[tuple[str, int]]:
     """Start a gateway; give its address and its process id."""
     port = free_port()
     command, environment = way(port)
@@ -76,7 +79,7 @@ def started(way: Callable[[int], tuple[list[str], dict[str, str]]]) -> Iterator[
         subprocess.Popen(
             command,
             cwd=REPOSITORY,
-            env=os.environ | environment | {"DATA_DIR": data},
+            env=os.environ | environment | settings | {"DATA_DIR": data},
             stdin=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         ) as process,
@@ -123,6 +126,18 @@ def test_431_is_the_answer_to_an_endless_line_of(gateway: str, pieces: list[byte
 def test_a_head_that_is_too_long_is_refused_also_when_it_comes_at_once(gateway: str) -> None:
     assert exchange(gateway, HEAD + b"X-Filler: " + b"x" * 65_536 + b"\r\n\r\n").status_code == 431
     assert exchange(gateway, HEAD + b"X-Filler: " + b"x" * 64_000 + b"\r\n\r\n").status_code == 200
+
+
+@pytest.mark.parametrize("fields", [1, 6000], ids=["in one field", "in many fields"])
+@pytest.mark.parametrize("path", ["/accounts", "/mcp"])
+def test_64_kib_of_header_fields_are_read_and_not_passed_on_and_more_are_431(
+    path: str, fields: int, gateway: str, resource: RecordingResource, issuer: TestIssuer
+) -> None:
+    token = issuer.delegation_token("account:read_balance")
+    for length, status in ((62_000, 200 if path == "/accounts" else 405), (66_000, 431)):
+        field = "A:" + "x" * (length // fields - len("A: \r\n"))
+        assert exchange(gateway, get(path, token, *[field] * fields)).status_code == status
+    assert [one.header("a") for one in resource.arrived] == ([[]] if path == "/accounts" else [])
 
 
 def test_endless_trailers_end_the_connection(gateway: str) -> None:

@@ -33,7 +33,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         with serving_envoy(settings, folder, decision_service=decision_service, port=port):
             yield decision_service
 
-    with in_process(served_by_envoy) as bank, bank.target() as target:
+    with in_process(served_by_envoy) as bank, bank.target(mcp=False) as target:
         target.prepare()
         yield target
 

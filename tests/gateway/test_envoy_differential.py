@@ -181,7 +181,8 @@ class Rig:
                     kind = body.partition(b'"type":"')[2].partition(b'"')[0].decode().rpartition("/")[2]
             except (HTTPException, OSError):
                 pass
-        return status, kind, [essence(one) for one in self._resource.arrived]
+        # Of a body that turns out too long the resource may have seen the beginning, and is cut off.
+        return status, kind, [essence(one) for one in self._resource.arrived if one.complete]
 
 
 def essence(arrived: Arrived) -> tuple[object, ...]:

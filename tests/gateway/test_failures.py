@@ -3,9 +3,12 @@
 Nothing is restarted between failure and recovery, and time is moved by the test.
 """
 
+import asyncio
 import json
 import socket
+import struct
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +21,10 @@ from delegation.signing_key import jwk_set
 from gateway.app import create_app
 from gateway.settings import Settings
 from tests.gateway.conftest import Records, bearer, gateway_with
-from tests.gateway.recording import Arrived, RecordingResource, answer
-from tests.gateway.wire import connected, get, raw_resource
+from tests.gateway.mcp_fixtures import McpGateway
+from tests.gateway.mcp_resource import headers_of, message
+from tests.gateway.recording import Arrived, RecordingResource, answer, read_body
+from tests.gateway.wire import connected, get, raw_resource, request
 from tests.issuer import TestIssuer
 from tests.serving import serve
 from tests.stack.waiting import until
@@ -246,3 +251,119 @@ def test_a_caller_that_goes_away_ends_the_call_at_the_resource(
             pass
         assert not gone.is_set()
     assert gone.wait(5)
+
+
+DEATHS: dict[str, bytes] = {
+    "while the body is sent": b"",
+    "in the head of its answer": OK + b"Content-Le",
+    "in mid-answer": OK + b"Content-Length: 100\r\n\r\nonly this",
+}
+
+
+@pytest.mark.parametrize("sent", DEATHS.values(), ids=DEATHS.keys())
+def test_after_a_resource_that_dies_the_next_call_is_served(
+    sent: bytes, settings: Settings, issuer: TestIssuer
+) -> None:
+    first = threading.Event()
+
+    def die_once(connection: socket.socket) -> None:
+        if first.is_set():
+            connection.sendall(OK + b"Content-Length: 2\r\n\r\n{}")
+            return
+        first.set()
+        connection.sendall(sent)
+        # What is sent to it from now on is answered with a reset.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    token = issuer.delegation_token("account:transfer")
+    call = request("POST", "/transfers", token, "Content-Length: 9", body=b"first")
+    with raw_resource(die_once) as url, gateway_with(settings, upstream_url=url) as client:
+        with connected(str(client.base_url)) as connection:
+            connection.sendall(call)
+            told = connection.recv(65_536)
+            if b"only this" in sent:
+                assert told.startswith(b"HTTP/1.1 200 ")
+                while connection.recv(65_536):
+                    pass
+            else:
+                assert told.startswith(b"HTTP/1.1 502 ")
+        assert client.post("/transfers", headers=bearer(token), content=b"{}").status_code == 200
+
+
+def test_a_resource_that_was_restarted_is_called_again_even_with_a_write(
+    settings: Settings, free_port: int, issuer: TestIssuer
+) -> None:
+    token = bearer(issuer.delegation_token("account:transfer"))
+    with gateway_with(settings, upstream_url=f"http://127.0.0.1:{free_port}") as client:
+        for _ in range(2):
+            with serve(RecordingResource(), free_port):
+                assert client.post("/transfers", headers=token, content=b"{}").status_code == 200
+
+
+def test_while_a_resource_is_silent_others_are_answered_at_once(
+    settings: Settings, resource: RecordingResource, issuer: TestIssuer
+) -> None:
+    go_on = threading.Event()
+
+    async def silent(request: Arrived, receive: Receive, send: Send) -> None:
+        if request.path == PATH.encode():
+            await asyncio.to_thread(go_on.wait, 30)
+        await answer(send, b"{}")
+
+    resource.handler = silent
+    token = bearer(issuer.delegation_token("account:read_balance"))
+    patient = {"upstream_read_timeout_seconds": 30.0, "upstream_connect_timeout_seconds": 30.0}
+    with (
+        gateway_with(settings, upstream_max_connections=20, **patient) as client,
+        ThreadPoolExecutor(30) as callers,
+    ):
+        url = str(client.base_url)
+        waiting = [callers.submit(httpx2.get, url + PATH, headers=token, timeout=60) for _ in range(10)]
+        until(lambda: len(resource.arrived) == 10, "all of them wait")
+        assert client.get("/accounts", headers=token).status_code == 200
+        more = [callers.submit(httpx2.get, url + PATH, headers=token, timeout=60) for _ in range(20)]
+        until(lambda: len(resource.arrived) == 21, "every connection is in use")
+        for path, headers, status in [
+            ("/healthz", {}, 200),
+            ("/.well-known/oauth-protected-resource", {}, 200),
+            (PATH, {}, 401),
+            ("/nowhere", token, 404),
+        ]:
+            assert client.get(path, headers=headers).status_code == status
+        assert not any(one.done() for one in waiting + more)
+        go_on.set()
+        assert {one.result().status_code for one in waiting + more} == {200}
+
+
+def test_a_server_of_mcp_that_dies_or_falls_silent_is_told_in_json_rpc_or_cut_short(mcp: McpGateway) -> None:
+    how: list[str] = []
+
+    async def failing(request: Arrived, receive: Receive, send: Send) -> None:
+        await read_body(request, receive)
+        kind, media = how[0].split(" in ")
+        if media != "the head":
+            length = [(b"content-length", b"100")] if media == "JSON" else []
+            field = (b"content-type", b"application/json" if length else b"text/event-stream")
+            await send({"type": "http.response.start", "status": 200, "headers": [field, *length]})
+            await send({"type": "http.response.body", "body": b"data: {", "more_body": True})
+        if kind == "silent":
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+    call = message("tools/call", {"name": "read_thing", "arguments": {"thing_id": "a"}})
+    with gateway_with(mcp.settings, upstream_read_timeout_seconds=1.0) as client:
+        fields = headers_of(call) | bearer(mcp.token())
+        assert client.post("/mcp", json=call, headers=fields).status_code == 200
+        mcp.resource.handler = failing
+        for kind in ("dies", "silent"):
+            how[:] = [f"{kind} in the head"]
+            told = client.post("/mcp", json=call, headers=fields)
+            # A resource that answers nothing at all is uvicorn's 500 here, and the server's own word.
+            assert told.status_code == (500 if kind == "dies" else 504)
+            assert kind == "dies" or told.json()["error"]["data"]["kind"] == "upstream-timeout"
+            for media in ("JSON", "events"):
+                how[:] = [f"{kind} in {media}"]
+                with pytest.raises(httpx2.RemoteProtocolError):
+                    client.post("/mcp", json=call, headers=fields)
+        mcp.resource.handler = None
+        assert client.post("/mcp", json=call, headers=fields).status_code == 200

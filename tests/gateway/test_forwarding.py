@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
@@ -252,6 +254,49 @@ def test_a_body_is_passed_on_while_it_is_still_being_sent(
     [arrived] = resource.arrived
     assert (arrived.body, arrived.complete) == (b"firstlast", True)
     assert arrived.header("content-length") == ([str(length)] if length else [])
+
+
+def test_a_body_that_drips_takes_no_place_from_others_for_ever(
+    settings: Settings, resource: RecordingResource, token: str
+) -> None:
+    first_arrived, served = threading.Event(), threading.Event()
+
+    async def reading(arrived: Arrived, receive: Receive, send: Send) -> None:
+        first_arrived.set()
+        await read_body(arrived, receive)
+        await plain(arrived, receive, send)
+
+    def body() -> Iterator[bytes]:
+        for _ in range(200):
+            yield b"x"
+            if served.wait(0.05):
+                return
+
+    resource.handler = reading
+    with (
+        gateway_with(settings, upstream_max_connections=1, held_body_seconds=0.5) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        slow = pool.submit(client.post, "/transfers", headers=bearer(token), content=body())
+        assert first_arrived.wait(5)
+        assert client.get(PATH, headers=bearer(token)).status_code == 200
+        served.set()
+        got = slow.result()
+    assert (got.status_code, got.json()["type"].rpartition("/")[2]) == (408, "body-too-slow")
+    assert [arrived.complete for arrived in resource.arrived if arrived.method == "POST"] == [False]
+
+
+def test_a_caller_that_pauses_in_its_body_is_not_told_that_the_resource_is_late(
+    settings: Settings, resource: RecordingResource, token: str
+) -> None:
+    def body() -> Iterator[bytes]:
+        yield b"first"
+        time.sleep(0.5)
+        yield b"last"
+
+    with gateway_with(settings, upstream_read_timeout_seconds=0.2) as client:
+        assert client.post("/transfers", headers=bearer(token), content=body()).status_code == 200
+    assert [arrived.body for arrived in resource.arrived] == [b"firstlast"]
 
 
 def test_a_body_of_exactly_the_limit_passes(

@@ -47,6 +47,11 @@ def test_the_packaged_policy_accepts_what_the_account_api_says_of_its_tools() ->
     assert all(ToolDefinition.of(one).fault is None for one in definitions())
 
 
+def test_every_operation_of_the_policy_is_compared_below() -> None:
+    assert read_policy(PACKAGED).operations.keys() == OPERATIONS.keys()
+    assert {tool for _, _, tool, _ in OPERATIONS.values()} == {one["name"] for one in definitions()}
+
+
 @pytest.mark.parametrize("version", [MODERN, OLDER])
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_operation_answers_and_is_recorded_alike_by_rest_and_by_mcp(

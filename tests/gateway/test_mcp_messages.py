@@ -123,6 +123,24 @@ def test_a_name_may_be_written_in_base64(mcp: McpGateway) -> None:
     assert mcp.resource.arrived[0].header("mcp-name") == ["read_thing"]
 
 
+def test_whitespace_around_a_value_is_none_of_it(mcp: McpGateway) -> None:
+    body = json.dumps(MODERN_CALL).encode()
+    lines = ["mcp-method: \ttools/call ", "mcp-name:  read_thing\t ", f"mcp-protocol-version: {MODERN}  "]
+    lines += ["accept: */*", "content-type: application/json", f"content-length: {len(body)}"]
+    answer = exchange(mcp.url, request("POST", "/mcp", mcp.token(), *lines, body=body))
+    assert answer.status_code == 200
+    assert mcp.resource.arrived[0].header("mcp-name") == ["read_thing"]
+
+
+@pytest.mark.parametrize("named", [{"name": "greeting"}, {"uri": "file:///a"}])
+def test_what_is_not_served_is_not_judged_by_its_name(named: dict[str, str], mcp: McpGateway) -> None:
+    method = "prompts/get" if "name" in named else "resources/read"
+    [name] = named.values()
+    answer = mcp.post(message(method, named), mcp_name=name)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, -32601)
+    assert mcp.post(message(method, named), mcp_method="tools/list").json()["error"]["code"] == -32020
+
+
 @pytest.mark.parametrize("name", ["mcp-method", "mcp-name", "mcp-protocol-version"])
 def test_a_header_that_stands_there_twice_is_refused(name: str, mcp: McpGateway) -> None:
     values = {"mcp-method": "tools/call", "mcp-name": "read_thing", "mcp-protocol-version": MODERN}

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
+from http.client import HTTPResponse
 from pathlib import Path
 
 import httpx2
@@ -16,7 +17,10 @@ import yaml
 from gateway.policy_file import PolicyFile, UnsoundPolicy, read_policy
 from gateway.settings import Settings
 from tests.gateway.conftest import Records, bearer, gateway_with
+from tests.gateway.mcp_fixtures import McpGateway
+from tests.gateway.mcp_resource import headers_of, message
 from tests.gateway.recording import RecordingResource
+from tests.gateway.wire import connected, request
 from tests.issuer import AGENT, TestIssuer
 from tests.stack.waiting import until
 
@@ -82,8 +86,7 @@ def test_under_load_no_call_is_lost_and_each_is_decided_by_one_policy_or_the_oth
     def served(begin: int, actor: str) -> bool:
         return (actor, 200) in [one[:2] for one in seen[begin:]]
 
-    patient = {"record_bound_seconds": 60, "record_wait_seconds": 60}  # the disk may be anybody's just now
-    with gateway_with(settings, policy_file=file, policy_look_seconds=QUICK, **patient) as client:
+    with gateway_with(settings, policy_file=file, policy_look_seconds=QUICK) as client:
         kinds = [(AGENT, "mine"), (AGENT, "theirs"), (OTHER, "mine"), (OTHER, "theirs")]
         callers = [threading.Thread(target=call, args=(str(client.base_url), *one)) for one in kinds]
         for caller in callers:
@@ -111,6 +114,62 @@ def test_under_load_no_call_is_lost_and_each_is_decided_by_one_policy_or_the_oth
         admitted = "does not let" not in reason
         expected = version(ONE) if admitted == (actor == AGENT) else version(TWO)
         assert by_id[decision_id]["policy_version"] == expected
+
+
+ORDER = b'{"account_id": "theirs"}'
+
+
+def test_a_call_is_decided_to_its_end_by_the_policy_that_it_began_with(
+    settings: Settings, resource: RecordingResource, issuer: TestIssuer, tmp_path: Path, records: Records
+) -> None:
+    file = tmp_path / "policy.yaml"
+    one, two = (text.replace("GET", "POST").replace("in: path", "in: body") for text in (ONE, TWO))
+    one, two = (text.replace("/{account_id}", "") for text in (one, two))
+    file.write_text(one)
+    token = issuer.delegation_token("account:read_balance")
+    lines = ("Expect: 100-continue", "Content-Type: application/json", f"Content-Length: {len(ORDER)}")
+    with gateway_with(settings, policy_file=file, policy_look_seconds=QUICK) as client:
+
+        def refusal() -> str:
+            return str(client.post("/accounts", headers=bearer(token), content=ORDER).json()["reason"])
+
+        with connected(str(client.base_url)) as connection:
+            connection.sendall(request("POST", "/accounts", token, *lines))
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 100 ")  # the rest depends on the body
+            replace(file, two)
+            until(lambda: "does not let this actor" in refusal(), "the second policy is in force")
+            connection.sendall(ORDER)
+            told = HTTPResponse(connection)
+            told.begin()
+            assert (told.status, json.loads(told.read())["reason"]) == (403, "The first policy.")
+        by_id = {record["decision_id"]: record["policy_version"] for record in records()}
+        assert by_id[told.getheader("decision-id")] == version(one)
+
+
+def test_a_message_of_mcp_is_decided_to_its_end_by_the_policy_that_it_began_with(
+    mcp: McpGateway, tmp_path: Path
+) -> None:
+    file, text = tmp_path / "policy.yaml", mcp.settings.policy_file.read_text()
+    file.write_text(text)
+    call = message("tools/call", {"name": "read_thing", "arguments": {"thing_id": "a"}})
+    content = json.dumps(call).encode()
+    fields = headers_of(call) | {"content-type": "application/json", "expect": "100-continue"}
+    lines = [f"{name}: {value}" for name, value in fields.items()] + [f"Content-Length: {len(content)}"]
+    with gateway_with(mcp.settings, policy_file=file, policy_look_seconds=QUICK) as client:
+
+        def status() -> int:
+            return client.post("/mcp", json=call, headers=headers_of(call) | bearer(mcp.token())).status_code
+
+        assert status() == 200
+        with connected(str(client.base_url)) as connection:
+            connection.sendall(request("POST", "/mcp", mcp.token(), *lines))
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 100 ")
+            replace(file, text.replace(AGENT, OTHER))
+            until(lambda: status() == 403, "the second policy is in force")
+            connection.sendall(content)
+            told = HTTPResponse(connection)
+            told.begin()
+            assert told.status == 200
 
 
 def test_a_broken_change_is_refused_and_the_old_policy_stays_and_readiness_says_so(

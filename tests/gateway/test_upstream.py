@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.request_body import BodyTooLong
 from gateway.upstream import Answer, TimedOut, Unreachable, Upstream, UpstreamFault
 from gateway.upstream_answer import MAX_HEAD_BYTES, AnswerReader
 
@@ -85,6 +86,14 @@ REFUSED: dict[str, bytes] = {
     "a status above all": b"HTTP/1.1 600 High\r\nContent-Length: 1\r\n\r\nx",
     "an upgrade that nobody asked for": b"HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
     + WHOLE,
+    "a content of an interim answer": b"HTTP/1.1 150 M\r\nContent-Length: 4\r\n\r\nevil" + WHOLE,
+    "an answer within an interim one": b"HTTP/1.1 150 M\r\nContent-Length: %d\r\n\r\n" % len(WHOLE)
+    + WHOLE.replace(b"whole", b"first")
+    + WHOLE,
+    "chunks of an interim answer": b"HTTP/1.1 150 M\r\nTransfer-Encoding: chunked\r\n\r\n"
+    + b"4\r\nevil\r\n0\r\n\r\n"
+    + WHOLE,
+    "a head that is too long and comes at once": OK + b"A: " + b"x" * MAX_HEAD_BYTES + WHOLE[len(OK) - 2 :],
     "an endless field": OK + b"A: " + b"x" * (MAX_HEAD_BYTES + 300_000),
     "endless interim answers": b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n" * 20_000,
     "endless trailers": OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"A: b\r\n" * 20_000,
@@ -111,7 +120,7 @@ TAKEN: dict[str, tuple[str, bytes, tuple[int, bytes]]] = {
     ),
     "after interim answers": (
         "POST",
-        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 E\r\nContent-Length: 9\r\n\r\n" + WHOLE,
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 E\r\nLink: <a>\r\n\r\n" + WHOLE,
         (200, b"whole"),
     ),
     "204 with a length": ("GET", b"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", (204, b"")),
@@ -336,6 +345,46 @@ def test_a_body_is_framed_as_its_head_says(headers: list[tuple[str, str]], sent:
 
     asyncio.run(run())
     assert arrived == sent
+
+
+def test_a_caller_that_is_slow_with_its_body_is_not_a_resource_that_is_silent() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"0\r\n\r\n")
+        writer.write(WHOLE)
+
+    async def slow() -> AsyncIterator[bytes]:
+        for _ in range(2):
+            await asyncio.sleep(0.7)
+            yield b"piece"
+
+    async def run() -> None:
+        quick = resource(serve, read_timeout_seconds=0.3)
+        async with quick as upstream, upstream.answer("POST", "/", body=slow()) as answer:
+            assert await content(answer) == b"whole"
+
+    asyncio.run(run())
+
+
+def test_a_body_that_is_refused_at_once_is_not_announced_to_the_resource() -> None:
+    arrived: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.append(await reader.read())
+
+    async def refused() -> AsyncIterator[bytes]:
+        for piece in (b"", b"never"):
+            if not piece:
+                raise BodyTooLong
+            yield piece
+
+    async def run() -> None:
+        async with resource(serve) as upstream:
+            with pytest.raises(BodyTooLong):
+                async with upstream.answer("POST", "/", body=refused()):
+                    pass
+
+    asyncio.run(run())
+    assert b"".join(arrived) == b""
 
 
 def test_an_early_answer_ends_the_body_and_the_connection() -> None:

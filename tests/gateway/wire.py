@@ -18,6 +18,18 @@ def connected(url: str) -> Iterator[socket.socket]:
         yield connection
 
 
+@contextmanager
+def stalled(url: str, sent: bytes) -> Iterator[socket.socket]:
+    """Send these bytes, and give the connection, which takes hardly anything of the answer by itself."""
+    address = urlsplit(url)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(10)
+        connection.connect((address.hostname, address.port))
+        connection.sendall(sent)
+        yield connection
+
+
 def exchange(url: str, request: bytes) -> httpx2.Response:
     """Send these bytes and read one answer."""
     with connected(url) as connection:

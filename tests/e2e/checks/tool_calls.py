@@ -62,8 +62,8 @@ def _are_for_the_next_hop(target: Target, headers: Fields) -> None:
 def rest_and_mcp_decide_alike(target: Target) -> None:
     """Make calls that are right, and wrong in one way, by REST and by MCP, and compare the decisions.
 
-    A decision is: permitted, unauthenticated or refused, the error code, and with insufficient_scope the scope
-    that would help. Calls that change something are not made.
+    A decision is: permitted, unauthenticated or refused, the error code, and with insufficient_scope the
+    scope that would help. Calls that change something are not made.
     """
     section = target.resource.section
     for operation in filter(None, (section.read, section.other_scope)):

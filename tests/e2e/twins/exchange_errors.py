@@ -1,7 +1,7 @@
 """Twins that take bad tokens and targets, or refuse them with another code (RFC 8693 §2.2.2)."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, Final
 from unittest.mock import patch
@@ -14,6 +14,7 @@ from tests.e2e.in_process import InProcess
 from tests.e2e.jws import claims_of
 from tests.e2e.twins.exchange_request import actor_token
 from tests.e2e.twins.layer import Request, Response
+from tests.e2e.twins.lenient import remembering_nothing
 from tests.e2e.twins.token_exchange import answered, asked
 from tests.e2e.twins.twin import twin
 from tests.e2e.verdict import Verdict
@@ -22,15 +23,21 @@ _TARGET: Final = "https://account.api.example.com"
 
 
 @twin("TX-06", "verifies no signature of the tokens that it is sent", also={"TX-32": Verdict.FAIL})
-def verifies_no_signature(_stack: InProcess) -> AbstractContextManager[object]:
+@contextmanager
+def verifies_no_signature(stack: InProcess) -> Iterator[None]:
     """Read the claims without the key."""
-    return patch.object(
-        auth_server.tokens, "signed_claims", lambda encoded, _key, _algorithms: claims_of(encoded)
-    )
+    with (
+        remembering_nothing(stack),
+        patch.object(
+            auth_server.tokens, "signed_claims", lambda encoded, _key, _algorithms: claims_of(encoded)
+        ),
+    ):
+        yield
 
 
 @twin("TX-06", "takes subject and actor tokens that have expired")
-def takes_expired_tokens(_stack: InProcess) -> AbstractContextManager[object]:
+@contextmanager
+def takes_expired_tokens(stack: InProcess) -> Iterator[None]:
     """Move the expiry of each token that is read into the future."""
 
     def read(claims: Mapping[str, Any], issuer: str, audience: str | None, now: datetime) -> AccessToken:
@@ -38,7 +45,8 @@ def takes_expired_tokens(_stack: InProcess) -> AbstractContextManager[object]:
         later = {"exp": now.timestamp() + 60} if isinstance(exp, int) and exp <= now.timestamp() else {}
         return access_token({**claims, **later}, issuer, audience, now)
 
-    return patch.object(auth_server.tokens, "access_token", read)
+    with remembering_nothing(stack), patch.object(auth_server.tokens, "access_token", read):
+        yield
 
 
 @twin("TX-06", "takes the client for the actor when the actor token is no token")

@@ -11,6 +11,7 @@ import auth_server.tokens
 from auth_server.delegation_rules import ExchangeRequest, check_actor_token, check_subject_token
 from delegation.token import AccessToken
 from delegation.verification import access_token
+from delegation.verified_tokens import VerifiedTokens
 from tests.e2e.in_process import AGENT, InProcess
 from tests.e2e.jws import claims_of
 from tests.e2e.minting import complete
@@ -40,6 +41,11 @@ def read_otherwise(change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Abs
         return access_token(changed, issuer, audience, now)
 
     return patch.object(auth_server.tokens, "access_token", read)
+
+
+def remembering_nothing(stack: InProcess) -> AbstractContextManager[object]:
+    """Let no token that was verified before pass, and none that is verified now pass afterwards."""
+    return patch.object(stack.context.server.tokens, "_verified", VerifiedTokens(0))
 
 
 def issued_anyway(

@@ -9,9 +9,10 @@ from unittest.mock import patch
 
 import httpx2
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
 
 import gateway.relay
+import gateway.request_headers
+from gateway.request_headers import RequestHeaders
 from tests.e2e.in_process import AGENT, InProcess
 from tests.e2e.twins.lax_gateway import accepting, answering
 from tests.e2e.twins.layer import Forward, Request, Response, json_response, layer
@@ -75,11 +76,10 @@ def forgets_the_actor_of_tool_calls(stack: InProcess) -> AbstractContextManager[
 @twin("RS-65", "sends on the tokens that proxies before it kept in headers of their own")
 def sends_on_tokens_of_other_headers(_stack: InProcess) -> AbstractContextManager[object]:
     """Hold back one header with a token and not the others."""
-    known = gateway.relay.forwarded
 
-    def forwarded(headers: Headers) -> list[tuple[str, str]]:
+    def forwarded(headers: RequestHeaders) -> list[tuple[str, str]]:
         kept = [(name, value) for name, value in headers.items() if name in _TOKEN_HEADERS]
-        return [*known(headers), *kept]
+        return [*gateway.request_headers.forwarded(headers), *kept]
 
     return patch.object(gateway.relay, "forwarded", forwarded)
 
@@ -110,7 +110,7 @@ def refuses_a_tool_whose_route_is_open(stack: InProcess) -> AbstractContextManag
     return answering(stack, change)
 
 
-@twin("RS-66", "takes whoever may not act for nobody, by MCP")
+@twin("RS-66", "takes whoever may not act for nobody, by MCP", also={"RS-71": Verdict.WRONG_CODE})
 def calls_a_refused_actor_unauthenticated(stack: InProcess) -> AbstractContextManager[None]:
     """Answer 401 by MCP where REST answers 403."""
 
