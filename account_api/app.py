@@ -23,7 +23,7 @@ from account_api.mcp_endpoint import McpEndpoint
 from account_api.mcp_server import mcp_sessions
 from account_api.metadata import WELL_KNOWN, resource_metadata
 from account_api.openapi import AccountApi
-from account_api.recorded_route import refused
+from account_api.recorded_route import Shortcut, refused
 from account_api.routes import router
 from account_api.seed import seed_if_empty
 from account_api.settings import Settings
@@ -85,6 +85,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
             keys,
             clock=clock,
             revocations=receiver.revocations if receiver else None,
+            verified_tokens=settings.verified_tokens,
         ),
         app_client_ids=settings.app_client_ids,
         resource_metadata_url=settings.resource_metadata_url,
@@ -96,6 +97,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     app.router.routes.append(Route("/mcp", McpEndpoint(bank, sessions, security), methods=["POST"]))
     app.router.routes.extend(_public_routes(settings, database, keys, key, receiver))
+    app.add_middleware(Shortcut, routes=router.routes)
     app.add_middleware(TraceMiddleware)
     return app
 

@@ -6,15 +6,20 @@ The key, the outcome and the ledger's entries are written in one transaction, so
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import Connection, and_, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from account_api import problems, tables
 from delegation.token import AccessToken
 
 _order = tables.transfer_order
+_KEY: Final = ("sub", "client_id", "actor", "idempotency_key")
+_IS_ROW: Final = and_(*(_order.c[name] == bindparam(f"its_{name}") for name in _KEY))
+_CLAIM: Final = _order.insert()
+_FIND: Final = select(_order).where(_IS_ROW)
+_KEEP: Final = _order.update().where(_IS_ROW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +46,11 @@ class OrderKey:
 
     def columns(self) -> dict[str, str]:
         """Return the key's columns."""
-        return {
-            "sub": self.sub,
-            "client_id": self.client_id,
-            "actor": self.actor,
-            "idempotency_key": self.key,
-        }
+        return dict(zip(_KEY, (self.sub, self.client_id, self.actor, self.key), strict=True))
 
-    def is_row(self) -> ColumnElement[bool]:
-        """Return the condition for the key's row."""
-        return and_(*(_order.c[name] == value for name, value in self.columns().items()))
+    def row(self) -> dict[str, str]:
+        """Return the key's columns as `_IS_ROW` asks for them."""
+        return {f"its_{name}": value for name, value in self.columns().items()}
 
 
 def first_outcome(db: Connection, key: OrderKey, canonical_request: bytes) -> Outcome | None:
@@ -65,9 +65,9 @@ def first_outcome(db: Connection, key: OrderKey, canonical_request: bytes) -> Ou
     digest = hashlib.sha256(canonical_request).hexdigest()
     try:
         with db.begin_nested():
-            db.execute(_order.insert().values(**key.columns(), request_sha256=digest))
+            db.execute(_CLAIM, {**key.columns(), "request_sha256": digest})
     except IntegrityError:
-        row = db.execute(select(_order).where(key.is_row())).one()
+        row = db.execute(_FIND, key.row()).one()
         if row.request_sha256 != digest:
             raise problems.idempotency_key_reused() from None
         return Outcome(row.status, row.body)
@@ -76,4 +76,4 @@ def first_outcome(db: Connection, key: OrderKey, canonical_request: bytes) -> Ou
 
 def keep_outcome(db: Connection, key: OrderKey, outcome: Outcome) -> None:
     """Write down how the order of a claimed key ended."""
-    db.execute(_order.update().where(key.is_row()).values(status=outcome.status, body=outcome.body))
+    db.execute(_KEEP, {**key.row(), "status": outcome.status, "body": outcome.body})

@@ -3,10 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from account_api import tables
+
+_LOCKED: Final = (
+    select(tables.account.c.id)
+    .where(tables.account.c.id.in_(bindparam("account_ids", expanding=True)))
+    .order_by(tables.account.c.id)
+    .with_for_update()
+)
 
 
 class Unbalanced(Exception):
@@ -64,7 +72,4 @@ def lock(db: Connection, account_ids: Iterable[str]) -> None:
     Always in the order of their ids, so that two transactions never wait for each other. SQLite needs no row
     locks: its transactions already run one after the other.
     """
-    ordered = tables.account.c.id
-    db.execute(
-        select(ordered).where(ordered.in_(list(account_ids))).order_by(ordered).with_for_update()
-    ).all()
+    db.execute(_LOCKED, {"account_ids": list(account_ids)}).all()

@@ -28,7 +28,7 @@ def read_balance(call: Call, account_id: str) -> Balance:
     """
     with call.transaction() as db:
         held = accounts.held_account(db, call.sub, account_id)
-        return Balance(**Account.of(held).model_dump(), as_of=call.now())
+        return Balance.of(held, as_of=call.now())
 
 
 def read_transactions(call: Call, account_id: str, query: TransactionsQuery) -> TransactionPage:

@@ -58,7 +58,7 @@ class Account(BaseModel):
     available: Money
 
     @classmethod
-    def of(cls, held: HeldAccount) -> Self:
+    def of(cls, held: HeldAccount, **more: Any) -> Self:  # noqa: ANN401 - what the class has beyond these
         """Show an account."""
         return cls(
             account_id=held.account_id,
@@ -66,6 +66,7 @@ class Account(BaseModel):
             type=held.type,
             balance=Money(amount_minor=held.balance_minor, currency=held.currency),
             available=Money(amount_minor=held.available_minor, currency=held.currency),
+            **more,
         )
 
 

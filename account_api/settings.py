@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     mcp_origins: Annotated[tuple[str, ...], NoDecode] = ()
     data_dir: Path = Path("./data/account_api")
     database_url: SecretStr = SecretStr("")
+    verified_tokens: Annotated[int, Field(ge=0)] = 10_000
     record_days: Annotated[int, Field(ge=1, le=3660)] = 90
     checkpoints_endpoint: str = ""
     checkpoint_records: Annotated[int, Field(ge=1)] = 1000

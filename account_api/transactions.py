@@ -7,12 +7,30 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Integer, Row, bindparam, func, select
 
 from account_api import problems, tables
 
 _CURSOR_PREFIX: Final = b"entry:"
 _MAX_ENTRY_ID: Final = 2**63 - 1
+
+_RUNNING: Final = (
+    select(
+        tables.entry,
+        func.sum(tables.entry.c.amount_minor).over(order_by=tables.entry.c.id).label("balance_after_minor"),
+    )
+    .where(tables.entry.c.account_id == bindparam("account_id"))
+    .subquery()
+)
+_PAGE: Final = (
+    select(_RUNNING)
+    .where(
+        _RUNNING.c.id < bindparam("before"),
+        _RUNNING.c.booked_at.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(_RUNNING.c.id.desc())
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +58,14 @@ def page(
     Raises:
         Problem: the cursor is not one of ours.
     """
-    entry = tables.entry.c
-    running = func.sum(entry.amount_minor).over(order_by=entry.id).label("balance_after_minor")
-    statement = select(tables.entry, running).where(entry.account_id == account_id).subquery()
-    query = select(statement).order_by(statement.c.id.desc()).limit(limit + 1)
-    if cursor is not None:
-        query = query.where(statement.c.id < _entry_id(cursor))
-    if booked_from is not None:
-        query = query.where(statement.c.booked_at >= datetime.combine(booked_from, time.min, UTC))
-    if booked_to is not None:
-        query = query.where(statement.c.booked_at <= datetime.combine(booked_to, time.max, UTC))
-    rows = db.execute(query).all()
+    asked = {
+        "account_id": account_id,
+        "before": _entry_id(cursor) if cursor is not None else _MAX_ENTRY_ID,
+        "first": datetime.combine(booked_from or date.min, time.min, UTC),
+        "last": datetime.combine(booked_to or date.max, time.max, UTC),
+        "most": limit + 1,
+    }
+    rows = db.execute(_PAGE, asked).all()
     return Page(rows=rows[:limit], next_cursor=_cursor(rows[limit - 1].id) if len(rows) > limit else None)
 
 
