@@ -70,17 +70,23 @@ class LimitsInRedis:
         """Count one more call, or return the limit that has no room for it.
 
         Raises:
-            LimitsUnavailable: the server gave no answer.
+            LimitsUnavailable: the server gave no answer, or one that is none to this.
         """
         keys = [self._name(key) for _, key, _ in limits]
         numbers = [number for _, _, rate in limits for number in (rate.calls, rate.seconds)]
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                which, wait_seconds = await self._run(keys, numbers)
+                answer = await self._run(keys, numbers)
         except (ValkeyError, OSError, TimeoutError) as error:
             # By its type only: an error's text may quote the address.
             _log.warning("calls cannot be counted against limits: %s", type(error).__name__)
             raise LimitsUnavailable(type(error).__name__) from error
+        match answer:
+            case [int(which), int(wait_seconds)] if 0 <= which <= len(limits):
+                pass
+            case _:
+                _log.warning("calls cannot be counted against limits: the server's answer is none to that")
+                raise LimitsUnavailable("not an answer")
         if not which:
             return None
         of, _, rate = limits[which - 1]
@@ -105,12 +111,12 @@ class LimitsInRedis:
         """Close all connections."""
         await self._redis.aclose(close_connection_pool=True)
 
-    async def _run(self, keys: list[str], numbers: list[int]) -> list[int]:
+    async def _run(self, keys: list[str], numbers: list[int]) -> object:
         arguments = (*keys, *map(str, numbers))
         try:
-            return await _numbers(self._redis.evalsha(_SHA, len(keys), *arguments))
+            return await _answer(self._redis.evalsha(_SHA, len(keys), *arguments))
         except NoScriptError:  # the first call since the server was started
-            return await _numbers(self._redis.eval(_TAKE, len(keys), *arguments))
+            return await _answer(self._redis.eval(_TAKE, len(keys), *arguments))
 
     def _name(self, key: Key) -> str:
         """Return a name that tells nobody whom it is about; the keys of a call are in one cluster slot."""
@@ -119,6 +125,6 @@ class LimitsInRedis:
         return f"{self._prefix}{{{slot}}}:{kind}:{hashlib.sha256(customer.encode()).hexdigest()}"
 
 
-async def _numbers(answer: object) -> list[int]:
+async def _answer(answer: object) -> object:
     # The library has one type for the answers of its waiting and its asynchronous client.
-    return await cast("Awaitable[list[int]]", answer)
+    return await cast("Awaitable[object]", answer)

@@ -1,5 +1,6 @@
 """Limits that several gateways share, on a real Valkey: counted once for all of them, and never past."""
 
+import asyncio
 import logging
 import random
 from collections import Counter
@@ -15,7 +16,7 @@ from pydantic import SecretStr
 
 from gateway.app import create_app
 from gateway.limits_in_redis import LimitsInRedis
-from gateway.rate import Limit, Limits, Rate
+from gateway.rate import Limit, Limits, LimitsUnavailable, Rate
 from gateway.settings import Settings
 from tests.gateway.conftest import bearer
 from tests.gateway.recording import RecordingResource
@@ -190,3 +191,22 @@ async def test_the_script_counts_as_the_memory_does(valkey: Valkey, caplog: pyte
         if found and expected:
             assert 0 <= expected.wait_seconds - found.wait_seconds <= 5
     await redis.aclose()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "answer", ["+OK", ":1", "*0", "*1\r\n:1", "*2\r\n:9\r\n:1", "*2\r\n$1\r\na\r\n:1", "$-1"]
+)
+async def test_an_answer_that_is_none_to_the_question_counts_as_no_answer(answer: str) -> None:
+    async def say_so(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65_536):
+            writer.write(f"{answer}\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(say_so, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        limits = LimitsInRedis(f"redis://127.0.0.1:{port}/0?protocol=2&lib_name=&lib_version=", "test:")
+        key = ("account.read", AGENT, "agent", "")
+        with pytest.raises(LimitsUnavailable):
+            await limits.take([("agent", key, Rate(20, 3600))], datetime.now(UTC))
+        await limits.aclose()
