@@ -217,10 +217,10 @@ def test_a_broken_change_is_refused_and_the_old_policy_stays_and_readiness_says_
 
         def ready() -> dict[str, object]:
             answer = client.get("/readyz")
-            assert answer.status_code == 200
+            assert answer.status_code == 200, answer.text
             return dict(answer.json())
 
-        assert ready() == {"status": "ready"}
+        until(lambda: ready() == {"status": "ready"}, "its database is open, too")
         replace(file, ONE.replace("== 'mine'", "== mine"))
         until(lambda: "warnings" in ready(), "a warning")
         told = json.dumps(ready()["warnings"])
