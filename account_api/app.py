@@ -1,5 +1,6 @@
 """Wiring: settings, database, verifier and routes become the application."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -65,6 +66,8 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
                 await run_in_threadpool(_use, database)
             kept = books(settings, database.transaction, key, http, clock)
             async with keeping_records(keeping(settings, kept, clock)):
+                # What was made until now stays: to look through all of it for garbage would hold calls up.
+                gc.freeze()
                 yield
         database.dispose()
 
