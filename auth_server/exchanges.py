@@ -77,7 +77,7 @@ class Exchanges:
 
     async def finish(self) -> None:
         """Wait until nothing is being decided any more."""
-        if self._writer is not None:
+        if self._writer is not None and not self._writer.done():
             await asyncio.wait([self._writer])
 
     async def _decide_all(self) -> None:
