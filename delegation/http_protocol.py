@@ -5,8 +5,6 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from delegation.joined_writes import JoinedWrites
-
 MAX_HEAD_BYTES: Final = 64 * 1024
 """The most bytes of a request's address, header and trailer fields; also of what is not yet any of these."""
 
@@ -59,7 +57,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin, with our own bound on idleness."""
-        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(transport)
         self.timeout_keep_alive = IDLE_SECONDS
         self.timeout_keep_alive_task = self.loop.call_later(IDLE_SECONDS, self.timeout_keep_alive_handler)
 
