@@ -24,7 +24,10 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 async def resource(serve: Serve, **changes: Any) -> AsyncIterator[Upstream]:
     """Serve a resource that does to each connection what `serve` does, and give the client of it."""
 
+    alive = set()
+
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        alive.add(asyncio.current_task())  # the loop has a weak reference alone
         try:
             await serve(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
