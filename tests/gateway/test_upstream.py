@@ -23,7 +23,6 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 @asynccontextmanager
 async def resource(serve: Serve, **changes: Any) -> AsyncIterator[Upstream]:
     """Serve a resource that does to each connection what `serve` does, and give the client of it."""
-
     alive = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
