@@ -4,5 +4,5 @@ import os
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes run the tests: one more than cores, for each often waits."""
-    return min((os.cpu_count() or 1) + 1, 4)
+    """Return how many processes run the tests: two more than cores, for each often waits."""
+    return min((os.cpu_count() or 1) + 2, 4)

@@ -18,18 +18,17 @@ FIRST_OF_ITS_KIND = {one.kind: one.id for one in reversed(CORPUS.values())}.valu
 
 
 def cases() -> list[tuple[str, str, str]]:
-    """Return transport, entry and customer: all that there is by REST, and by MCP for who allowed most.
+    """Return transport, entry and customer: all that there is for who allowed most, by REST and by MCP.
 
     With the others one of each kind, where it says no more: the refusal is the authorization server's.
     """
-    whole = {("rest", TRANSACTIONS), ("rest", EVERYTHING), ("mcp", EVERYTHING)}
     return [
         (transport, injection.id, who)
         for transport in TRANSPORTS
         for who, person in PEOPLE.items()
         for injection in CORPUS.values()
         if injection.needs in person.allowed
-        if (transport, who) in whole or injection.id in FIRST_OF_ITS_KIND
+        if who == EVERYTHING or injection.id in FIRST_OF_ITS_KIND
     ]
 
 

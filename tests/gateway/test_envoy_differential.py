@@ -36,7 +36,7 @@ from tests.issuer import AGENT
 from tests.serving import serve
 from tests.stack.waiting import until
 
-REQUESTS = int(os.environ.get("DIFFERENTIAL_REQUESTS", "2500"))
+REQUESTS = int(os.environ.get("DIFFERENTIAL_REQUESTS", "1500"))
 SEED = 5
 
 POLICY = f"""\
