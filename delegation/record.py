@@ -63,9 +63,7 @@ class Record:
         return canonical_members(self._values)
 
     def line(self) -> str:
-        """Return the record as JSON without a line break, in ASCII."""
-        if self.canonical.isascii() and None not in self._values.values():
-            return self.canonical.decode()  # which is written once then, for the chain and for this
+        """Return the record as JSON without a line break, in ASCII, its members always in one order."""
         return _LINE.encode(self._values)
 
     @cached_property

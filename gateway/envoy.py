@@ -18,7 +18,7 @@ _MANAGER: Final = "envoy.extensions.filters.network.http_connection_manager.v3.H
 _HTTP: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _TLS: Final = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 _IDLE_SECONDS: Final = 4
-"""Less than the 5 s after which uvicorn closes an idle connection: a call must not meet one just closing."""
+"""Less than the time after which servers close an idle connection: a call must not meet one just closing."""
 
 _AUTHORITIES: Final = "/etc/ssl/certs/ca-certificates.crt"
 
