@@ -99,8 +99,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     app.router.routes.append(Route("/mcp", McpEndpoint(bank, sessions, security), methods=["POST"]))
     app.router.routes.extend(_public_routes(settings, database, keys, key, receiver))
-    app.add_middleware(Shortcut, routes=router.routes)
-    app.add_middleware(TraceMiddleware)
+    app.front = TraceMiddleware(Shortcut(app.framework, router.routes))
     return app
 
 

@@ -51,6 +51,7 @@ class Database:
             self._engine = engine.execution_options(isolation_level="READ COMMITTED")
         # SQLite has one writer at a time, and who polls for that may wait long: our own threads do not.
         self._turn = Lock() if engine.dialect.name == "sqlite" else None
+        self._writer: Connection | None = None
         self._threads = ThreadPoolExecutor(_THREADS, "database")
         self._prepare = prepare
         self._prepared = False
@@ -72,7 +73,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the database cannot be worked with now.
         """
-        with self._working(), self._in_turn(), self._engine.begin() as connection:
+        with self._working(), self._writing() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -88,6 +89,7 @@ class Database:
     def dispose(self) -> None:
         """Wait for the work that has begun, and close the connections."""
         self._threads.shutdown()
+        self._close_writer()
         self._engine.dispose()
 
     @contextmanager
@@ -104,16 +106,27 @@ class Database:
             raise DatabaseUnavailable from error
 
     @contextmanager
-    def _in_turn(self) -> Iterator[None]:
+    def _writing(self) -> Iterator[Connection]:
+        """Give a connection of the pool's, or on SQLite in turn the one that is kept for this."""
         if self._turn is None:
-            yield
+            with self._engine.connect() as connection:
+                yield connection
             return
         if not self._turn.acquire(timeout=_TURN_SECONDS):
             raise PoolTimeout("another transaction has not ended in time")
         try:
-            yield
+            self._writer = self._writer or self._engine.connect()
+            yield self._writer
+        except BaseException:
+            self._close_writer()
+            raise
         finally:
             self._turn.release()
+
+    def _close_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None
 
     def _prepare_first(self) -> None:
         with self._engine.begin() as connection:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
+from account_api import problems
 from account_api.access import Requirement, check
 from account_api.admission import bounded, resource_of, verified_token
 from account_api.bank import Bank, bank_of
@@ -108,7 +109,7 @@ def _bounded(handle: Answer) -> Answer:
 
 
 class Shortcut:
-    """Takes a request to the route of its operation past FastAPI's routing, where that has nothing to add."""
+    """Takes a request to the route of its operation past FastAPI, where that has nothing to add."""
 
     def __init__(self, app: ASGIApp, routes: Iterable[object]) -> None:
         self._app = app
@@ -125,10 +126,20 @@ class Shortcut:
                 found = path.match(scope["path"]) if scope["method"] in methods else None
                 if found is not None:
                     scope["path_params"] = found.groupdict()
-                    response = await answer(Request(scope, receive))
-                    await response(scope, receive, send)
+                    await _answer(answer, Request(scope, receive), send)
                     return
         await self._app(scope, receive, send)
+
+
+async def _answer(answer: Answer, request: Request, send: Send) -> None:
+    try:
+        response = await answer(request)
+    except (
+        Exception
+    ):  # even the record of a refusal failed, for a reason that nobody foresaw: uvicorn logs it
+        await problems.internal_error().response()(request.scope, request.receive, send)
+        raise
+    await response(request.scope, request.receive, send)
 
 
 async def refused(error: Exception, recorder: Recorder, needed: Scope, bank: Bank) -> Response:
