@@ -59,8 +59,8 @@ class RecordedRoute(APIRoute):
         Raises:
             KeyError: the route does not declare what it needs.
         """
-        requirement = self.requirement
-        handle = self._answer_from_path if self.takes_path_alone else _bounded(super().get_route_handler())
+        requirement, takes_path_alone = self.requirement, self.takes_path_alone
+        handle = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
             bank = await bank_of(request)
@@ -73,19 +73,17 @@ class RecordedRoute(APIRoute):
             try:
                 recorder.token = token = await verified_token(request, bank)
                 check(token, requirement, bank.app_client_ids)
-                request.state.call = Call(token, recorder, bank.verifier)
-                response = await handle(request)
+                call = Call(token, recorder, bank.verifier)
+                if takes_path_alone:
+                    response = await bank.database.in_thread(self.endpoint, call=call, **request.path_params)
+                else:
+                    request.state.call = call
+                    response = await handle(Request(request.scope, bounded(request.receive, _MAX_BODY_BYTES)))
             except Exception as error:  # noqa: BLE001 - whatever fails, the answer is a recorded no
                 return await refused(error, recorder, requirement.scope, bank)
             return finished(response, recorder)
 
         return answer
-
-    async def _answer_from_path(self, request: Request) -> Response:
-        database = (await bank_of(request)).database
-        found = await database.in_thread(self.endpoint, call=request.state.call, **request.path_params)
-        assert isinstance(found, Response)  # noqa: S101 - tells the type checker
-        return found
 
 
 def _serialized(endpoint: Callable[..., Any]) -> Callable[..., Response]:
@@ -97,13 +95,6 @@ def _serialized(endpoint: Callable[..., Any]) -> Callable[..., Response]:
         if isinstance(found, Response):
             return found
         return Response(found.model_dump_json(by_alias=True), media_type="application/json")
-
-    return answer
-
-
-def _bounded(handle: Answer) -> Answer:
-    async def answer(request: Request) -> Response:
-        return await handle(Request(request.scope, bounded(request.receive, _MAX_BODY_BYTES)))
 
     return answer
 
