@@ -3,11 +3,13 @@
 SQLAlchemy takes longer for a short statement than SQLite does.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Dialect, Select, Update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Dialect, Insert, Select, Update
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound
+
+Result = TypeVar("Result")
 
 
 class Prepared:
@@ -17,9 +19,25 @@ class Prepared:
     statement: a number in it is a `literal_column`.
     """
 
-    def __init__(self, statement: Select[Any] | Update) -> None:
+    def __init__(
+        self, statement: Select[Any] | Insert | Update, columns: Sequence[str] | None = None
+    ) -> None:
+        """`columns` are those that an INSERT gives."""
         self._statement = statement
+        self._columns = columns
         self._made: dict[str, tuple[str, tuple[str, ...] | None]] = {}
+
+    def row(self, connection: Connection, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """Run it in the connection's transaction, and return the one row, or None if there is none.
+
+        Raises:
+            DBAPIError: the driver's error, as SQLAlchemy raises it.
+            MultipleResultsFound: there are more.
+        """
+        found = self.rows(connection, values)
+        if len(found) > 1:
+            raise MultipleResultsFound("there is more than one row where one was expected")
+        return found[0] if found else None
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run it in the connection's transaction, and return all rows.
@@ -27,13 +45,30 @@ class Prepared:
         Raises:
             DBAPIError: the driver's error, as SQLAlchemy raises it.
         """
+        return self._with_cursor(connection, [values], _all_rows)
+
+    def run(self, connection: Connection, *values: Mapping[str, Any]) -> None:
+        """Run it in the connection's transaction, once with each of these.
+
+        Raises:
+            DBAPIError: the driver's error, as SQLAlchemy raises it.
+        """
+        self._with_cursor(connection, values, _nothing)
+
+    def _with_cursor(
+        self, connection: Connection, values: Sequence[Mapping[str, Any]], read: Callable[[Any], Result]
+    ) -> Result:
         dialect = connection.dialect
         text, names = self._made.get(dialect.name) or self._make(dialect)
+        parameters = values if names is None else [[each[name] for name in names] for each in values]
         driver = dialect.loaded_dbapi
         cursor = connection.connection.cursor()
         try:
-            cursor.execute(text, values if names is None else [values[name] for name in names])
-            return cursor.fetchall()  # type: ignore[return-value] # PEP 249 has sequences, both drivers tuples
+            if len(parameters) == 1:
+                cursor.execute(text, parameters[0])
+            else:
+                cursor.executemany(text, parameters)
+            return read(cursor)
         except driver.Error as error:
             raise DBAPIError.instance(
                 text, None, error, driver.Error, hide_parameters=True, dialect=dialect
@@ -42,7 +77,16 @@ class Prepared:
             cursor.close()
 
     def _make(self, dialect: Dialect) -> tuple[str, tuple[str, ...] | None]:
-        compiled = self._statement.compile(dialect=dialect)
+        compiled = self._statement.compile(dialect=dialect, column_keys=self._columns)
         made = str(compiled), tuple(compiled.positiontup or ()) if compiled.positional else None
         self._made[dialect.name] = made
         return made
+
+
+def _all_rows(cursor: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401 - the driver's own
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _nothing(_cursor: object) -> None:
+    """Leave alone what there is to read."""

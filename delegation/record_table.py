@@ -2,31 +2,27 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
-from operator import itemgetter
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
     Connection,
-    Dialect,
     Index,
     Integer,
     MetaData,
-    Select,
     String,
     Table,
-    Update,
     bindparam,
     func,
     select,
     text,
 )
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.sql.compiler import SQLCompiler
 
+from delegation.prepared import Prepared
 from delegation.record import OPTIONAL, Record
 from delegation.record_chain import GENESIS, Head, hash_of_link
 
@@ -123,34 +119,32 @@ def append_records(connection: Connection, table: Table, records: Iterable[Recor
         head = Head(position, hash_)
     if rows:
         _insert(connection, table, rows)
-        _, move = _statements(table)
-        connection.execute(move, {"new_position": head.position, "new_hash": head.hash})
+        move = _statements(table).move_head
+        move.run(connection, {"new_position": head.position, "new_hash": head.hash})
+
+
+class _Statements(NamedTuple):
+    lock_head: Prepared
+    move_head: Prepared
+    insert: Prepared
 
 
 @cache
-def _statements(table: Table) -> tuple[Select[tuple[int, str]], Update]:
-    """Return what locks the head and what moves it; to make them anew takes longer."""
+def _statements(table: Table) -> _Statements:
     chain = chain_table(table)
     # SQLite needs no row lock: its transactions that may write already run one after the other.
     locking = select(chain.c.position, chain.c.hash).with_for_update()
-    return locking, chain.update().values(position=bindparam("new_position"), hash=bindparam("new_hash"))
+    moving = chain.update().values(position=bindparam("new_position"), hash=bindparam("new_hash"))
+    columns = [column.name for column in table.columns if not column.primary_key]
+    return _Statements(Prepared(locking), Prepared(moving), Prepared(table.insert().inline(), columns))
 
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    # By the driver's own statement: to prepare each row anew costs as much as to write it.
-    statement = _insert_statement(table, connection.dialect, tuple(rows[0]))
     for row in rows:
         for name in _JSON_COLUMNS:
             if row[name] is not None:
                 row[name] = json.dumps(row[name])
-    in_order = itemgetter(*statement.positiontup or ("",))
-    parameters: Any = [in_order(row) for row in rows] if statement.positional else rows
-    connection.exec_driver_sql(str(statement), parameters)
-
-
-@lru_cache(maxsize=16)
-def _insert_statement(table: Table, dialect: Dialect, columns: tuple[str, ...]) -> SQLCompiler:
-    return table.insert().compile(dialect=dialect, column_keys=columns)
+    _statements(table).insert.run(connection, *rows)
 
 
 def locked_head(connection: Connection, table: Table) -> Head:
@@ -159,15 +153,15 @@ def locked_head(connection: Connection, table: Table) -> Head:
     Raises:
         HeadMissing: somebody removed it.
     """
-    locking, _ = _statements(table)
-    row = connection.execute(locking).one_or_none()
+    locking = _statements(table).lock_head
+    row = locking.row(connection, {})
     if row is None:
         if connection.execute(select(table.c.id).where(table.c.position.is_not(None)).limit(1)).first():
             # Another's first record may have been committed in between, and with it its head.
-            row = connection.execute(locking).one_or_none()
+            row = locking.row(connection, {})
             if row is None:
                 raise HeadMissing("the head of the chain of records is gone: audit verify")
-            return Head(row.position, row.hash)
+            return Head(*row)
         unchained = connection.scalar(select(func.count()).select_from(table))
         begin = (
             "INSERT INTO record_chain (id, position, hash, cut_position, cut_hash, unchained) "
@@ -175,8 +169,8 @@ def locked_head(connection: Connection, table: Table) -> Head:
         )
         parameters = {"id": _HEAD_ID, "genesis": GENESIS, "unchained": unchained}
         connection.execute(text(begin), parameters)
-        row = connection.execute(locking).one()
-    return Head(row.position, row.hash)
+        [row] = locking.rows(connection, {})
+    return Head(*row)
 
 
 def record_of(row: Mapping[str, Any]) -> dict[str, Any]:
