@@ -70,7 +70,7 @@ def held_account(db: Connection, sub: str, account_id: str) -> HeldAccount:
     """
     # PostgreSQL would choke on a NUL character; what has not the form of an id is not an account.
     wanted = account_id if ACCOUNT_ID.fullmatch(account_id) else ""
-    found = _HELD_ACCOUNT.rows(db, {"sub": sub, "wanted": wanted})
-    if not found:
+    row = _HELD_ACCOUNT.row(db, {"sub": sub, "wanted": wanted})
+    if row is None:
         raise problems.account_not_found()
-    return HeldAccount.of_row(found[0])
+    return HeldAccount.of_row(row)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Select, Update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound
 
 
 class Prepared:
@@ -20,6 +20,18 @@ class Prepared:
     def __init__(self, statement: Select[Any] | Update) -> None:
         self._statement = statement
         self._made: dict[str, tuple[str, tuple[str, ...] | None]] = {}
+
+    def row(self, connection: Connection, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """Run it in the connection's transaction, and return the one row, or None if there is none.
+
+        Raises:
+            DBAPIError: the driver's error, as SQLAlchemy raises it.
+            MultipleResultsFound: there are more.
+        """
+        found = self.rows(connection, values)
+        if len(found) > 1:
+            raise MultipleResultsFound("there is more than one row where one was expected")
+        return found[0] if found else None
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run it in the connection's transaction, and return all rows.
