@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, bindparam, column, func, literal_column, select, table, text
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound, OperationalError, ProgrammingError
 
 from delegation.database import open_database
 from delegation.prepared import Prepared
@@ -42,6 +42,14 @@ def test_each_value_goes_where_its_name_stands_however_often_it_is_run(engine: E
         with engine.begin() as connection:
             assert _NAMED.rows(connection, {"last": "c", "first": "a"}) == [("b", 0), ("c", 3)]
             assert _NAMED.rows(connection, {"first": "d", "last": "d"}) == []
+
+
+def test_one_row_is_asked_for_where_there_is_one_at_most(engine: Engine) -> None:
+    with engine.begin() as connection:
+        assert _NAMED.row(connection, {"first": "b", "last": "c"}) == ("c", 3)
+        assert _NAMED.row(connection, {"first": "d", "last": "d"}) is None
+        with pytest.raises(MultipleResultsFound):
+            _NAMED.row(connection, {"first": "a", "last": "c"})
 
 
 def test_it_is_part_of_the_transaction(engine: Engine) -> None:
