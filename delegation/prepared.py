@@ -6,7 +6,7 @@ SQLAlchemy takes longer for a short statement than SQLite does.
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Select, Update
+from sqlalchemy import Connection, Dialect, Select
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound
 
 
@@ -17,7 +17,7 @@ class Prepared:
     statement: a number in it is a `literal_column`.
     """
 
-    def __init__(self, statement: Select[Any] | Update) -> None:
+    def __init__(self, statement: Select[Any]) -> None:
         self._statement = statement
         self._made: dict[str, tuple[str, tuple[str, ...] | None]] = {}
 
@@ -34,7 +34,7 @@ class Prepared:
         return found[0] if found else None
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Run it in the connection's transaction, and return all rows.
+        """Run it in the connection's transaction, which has begun, and return all rows.
 
         Raises:
             DBAPIError: the driver's error, as SQLAlchemy raises it.
@@ -47,8 +47,17 @@ class Prepared:
             cursor.execute(text, values if names is None else [values[name] for name in names])
             return cursor.fetchall()  # type: ignore[return-value] # PEP 249 has sequences, both drivers tuples
         except driver.Error as error:
+            is_gone = dialect.is_disconnect(error, connection.connection.driver_connection, cursor)
+            if is_gone:
+                connection.invalidate(error)
             raise DBAPIError.instance(
-                text, None, error, driver.Error, hide_parameters=True, dialect=dialect
+                text,
+                None,
+                error,
+                driver.Error,
+                hide_parameters=True,
+                connection_invalidated=is_gone,
+                dialect=dialect,
             ) from error
         finally:
             cursor.close()
