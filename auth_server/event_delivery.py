@@ -14,12 +14,13 @@ from auth_server.authorization_server import NO_STORE
 from auth_server.clients import Receiver
 from auth_server.context import Context, InContext
 from auth_server.documented import PROTECTED, problem
-from auth_server.event_streams import acknowledge, open_stream, pending
+from auth_server.event_streams import acknowledge, has_pending, open_stream, pending
 from auth_server.event_tables import SecurityEvent
 from auth_server.json_body import body, documented_body
 from auth_server.own_interfaces import needs
 from auth_server.scopes import SECURITY_EVENTS
 from delegation.bearer import InsufficientScope, InvalidToken
+from delegation.database import reading
 from delegation.in_thread import in_thread
 from delegation.problem import Problem
 from delegation.scope import Scope
@@ -114,8 +115,14 @@ async def _until_another(context: Context, request: Request, stream_id: str, unt
     """
     while time.monotonic() <= until and not await request.is_disconnected():
         await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
-        if await in_thread(_events, context, stream_id, 0):
+        if await in_thread(_has_events, context, stream_id):
             return
+
+
+def _has_events(context: Context, stream_id: str) -> bool:
+    # Many times a second, so without the lock that a transaction takes on SQLite.
+    with reading(context.engine) as connection:
+        return has_pending(connection, stream_id, context.now())
 
 
 def _signed(context: Context, events: list[SecurityEvent], audience: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, exists, insert, select
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from auth_server.event_tables import EventAcknowledged, EventStream, SecurityEvent
@@ -13,6 +13,18 @@ from auth_server.lock_order import lock
 _MOST_STREAMS: Final = 64
 """Of one client: each start of a receiver begins one, and those that are not polled any more go first."""
 _ABANDONED: Final = timedelta(hours=1)
+
+_ANY_PENDING: Final = (
+    select(SecurityEvent.id)
+    .where(
+        SecurityEvent.expires_at > bindparam("now"),
+        ~exists().where(
+            EventAcknowledged.stream_id == bindparam("its_stream"),
+            EventAcknowledged.event_id == SecurityEvent.id,
+        ),
+    )
+    .limit(1)
+)
 
 
 def open_stream(db: Session, stream_id: str, client_id: str, now: datetime) -> bool:
@@ -51,6 +63,11 @@ def pending(db: Session, stream_id: str, most: int, now: datetime) -> Sequence[S
     )
     events = select(SecurityEvent).where(SecurityEvent.expires_at > now, ~taken)
     return db.scalars(events.order_by(SecurityEvent.id).limit(most)).all()
+
+
+def has_pending(connection: Connection, stream_id: str, now: datetime) -> bool:
+    """Tell whether there is an event that the receiver has not taken."""
+    return connection.execute(_ANY_PENDING, {"its_stream": stream_id, "now": now}).first() is not None
 
 
 def remove_old_events(db: Session, now: datetime) -> None:

@@ -40,7 +40,7 @@ class Prepared:
         return found[0] if found else None
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Run it in the connection's transaction, and return all rows.
+        """Run it in the connection's transaction, which has begun, and return all rows.
 
         Raises:
             DBAPIError: the driver's error, as SQLAlchemy raises it.
@@ -70,8 +70,17 @@ class Prepared:
                 cursor.executemany(text, parameters)
             return read(cursor)
         except driver.Error as error:
+            is_gone = dialect.is_disconnect(error, connection.connection.driver_connection, cursor)
+            if is_gone:
+                connection.invalidate(error)
             raise DBAPIError.instance(
-                text, None, error, driver.Error, hide_parameters=True, dialect=dialect
+                text,
+                None,
+                error,
+                driver.Error,
+                hide_parameters=True,
+                connection_invalidated=is_gone,
+                dialect=dialect,
             ) from error
         finally:
             cursor.close()

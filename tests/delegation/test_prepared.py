@@ -70,3 +70,17 @@ def test_the_drivers_error_is_raised_as_sqlalchemys_and_tells_no_value(engine: E
         unknown.rows(connection, {"secret": "the customer's business"})
     assert isinstance(raised.value, OperationalError | ProgrammingError)
     assert "the customer's business" not in str(raised.value)
+
+
+def test_a_connection_that_broke_is_given_up(postgres: Postgres, tmp_path: Path) -> None:
+    engine = open_database(postgres.new_database(), tmp_path / "unused.db")
+    backend = Prepared(select(func.pg_backend_pid()))
+    with engine.connect() as connection, engine.connect() as other:
+        [process] = backend.row(connection, {}) or (None,)
+        other.execute(select(func.pg_terminate_backend(process)))
+        with pytest.raises(DBAPIError) as raised:
+            backend.row(connection, {})
+        assert raised.value.connection_invalidated
+        connection.rollback()
+        assert backend.row(connection, {}) not in (None, (process,))
+    engine.dispose()
