@@ -32,6 +32,7 @@ from delegation.clock import Clock, utc_now
 from delegation.database import add_missing_columns, open_database
 from delegation.event_receiver import EventReceiver, event_receiver, receiving
 from delegation.health import Check, NotReady, health_routes
+from delegation.in_thread import in_thread
 from delegation.jwks import RemoteKeySet
 from delegation.record_keeping import keeping_records
 from delegation.scope import Scope
@@ -62,7 +63,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         async with http, receiving(receiver), sessions.run():
             # A database that is not up yet is no reason not to start: /readyz says what is lacking.
             with suppress(DatabaseUnavailable):
-                await database.in_thread(_use, database)
+                await in_thread(_use, database)
             kept = books(settings, database.transaction, key, http, clock)
             async with keeping_records(keeping(settings, kept, clock)):
                 # What was made until now stays: to look through all of it for garbage would hold calls up.
@@ -122,7 +123,7 @@ def _public_routes(
 ) -> list[Route]:
     async def database_ready() -> None:
         try:
-            await database.in_thread(_use, database)
+            await in_thread(_use, database)
         except DatabaseUnavailable as error:
             raise NotReady("The database does not answer. Check DATABASE_URL or DATA_DIR.") from error
 

@@ -1,14 +1,10 @@
 """The database as the service works with it: every piece of work is one transaction."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import copy_context
-from functools import partial
 from threading import Lock
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
@@ -16,11 +12,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from delegation.database import reading
 
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
-
-_THREADS: Final = 20
-"""As many as PostgreSQL has connections for."""
 _TURN_SECONDS: Final = 5
 """How long to wait for our own other transactions, before the answer is that the database cannot be had."""
 _ADVISORY_LOCK: Final = 4_001_850_501
@@ -52,16 +43,8 @@ class Database:
         # SQLite has one writer at a time, and who polls for that may wait long: our own threads do not.
         self._turn = Lock() if engine.dialect.name == "sqlite" else None
         self._writer: Connection | None = None
-        self._threads = ThreadPoolExecutor(_THREADS, "database")
         self._prepare = prepare
         self._prepared = False
-
-    async def in_thread(
-        self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Result:
-        """Do work with this database off the event loop; whoever is cancelled meanwhile does not stop it."""
-        work = partial(copy_context().run, function, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -87,8 +70,7 @@ class Database:
             yield connection
 
     def dispose(self) -> None:
-        """Wait for the work that has begun, and close the connections."""
-        self._threads.shutdown()
+        """Close the connections."""
         self._close_writer()
         self._engine.dispose()
 

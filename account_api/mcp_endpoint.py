@@ -21,6 +21,7 @@ from account_api.mcp_refusals import error_response, fault_of, transport_fault
 from account_api.mcp_server import Exchange
 from account_api.mcp_tools import TOOLS
 from account_api.recorded_route import finished, recorded_refusal
+from delegation.in_thread import in_thread
 from delegation.problem import Problem
 from delegation.scope import Scope as OAuthScope
 from delegation.trace import incoming_trace_id, start_trace
@@ -89,9 +90,9 @@ class McpEndpoint:
         fault = fault_of(response)
         if fault is None:
             exchange.call.decided("permit", "the token is good, and no operation was called")
-            await self._bank.database.in_thread(_record_alone, exchange.call)
+            await in_thread(_record_alone, exchange.call)
             return response
-        told = await self._bank.database.in_thread(recorder.refuse, fault)
+        told = await in_thread(recorder.refuse, fault)
         if told is fault and response.body:  # else it is a bare status, or the database is down too
             return response
         return error_response(told, message, needed, recorder)

@@ -17,6 +17,7 @@ from account_api.call import Call, Recorder
 from account_api.idempotency import Outcome
 from account_api.mcp_tools import TOOLS, Tool
 from account_api.recorded_route import recorded_refusal
+from delegation.in_thread import in_thread
 from delegation.problem import Problem
 
 _INSTRUCTIONS: Final = (
@@ -41,7 +42,7 @@ class Exchange:
     async def run(self, tool: Tool, arguments: dict[str, Any]) -> Outcome:
         """Return REST's answer to the same call: its status and body, recorded, whatever happens."""
         try:
-            return await self.bank.database.in_thread(tool.run, self.call, arguments)
+            return await in_thread(tool.run, self.call, arguments)
         except Exception as error:  # noqa: BLE001 - whatever fails, the answer is a recorded no
             needed = tool.route.requirement.scope
             problem = await recorded_refusal(error, self.recorder, needed, self.bank)

@@ -18,6 +18,7 @@ from account_api.bank import Bank, bank_of
 from account_api.call import Call, Recorder
 from account_api.database import DatabaseUnavailable
 from account_api.refusals import as_problem
+from delegation.in_thread import in_thread
 from delegation.problem import Problem
 from delegation.scope import Scope
 
@@ -75,7 +76,7 @@ class RecordedRoute(APIRoute):
                 check(token, requirement, bank.app_client_ids)
                 call = Call(token, recorder, bank.verifier)
                 if takes_path_alone:
-                    response = await bank.database.in_thread(self.endpoint, call=call, **request.path_params)
+                    response = await in_thread(self.endpoint, call=call, **request.path_params)
                 else:
                     request.state.call = call
                     response = await handle(Request(request.scope, bounded(request.receive, _MAX_BODY_BYTES)))
@@ -144,7 +145,7 @@ async def recorded_refusal(error: Exception, recorder: Recorder, needed: Scope, 
     if isinstance(error, DatabaseUnavailable):
         return recorder.refuse_for_outage()
     problem = as_problem(error, needed=needed, resource_metadata=bank.resource_metadata_url)
-    return await bank.database.in_thread(recorder.refuse, problem)
+    return await in_thread(recorder.refuse, problem)
 
 
 def finished(response: Response, recorder: Recorder) -> Response:
