@@ -1,11 +1,11 @@
 """Records as rows, in services that keep state; each row is a link of the service's one chain."""
 
-import json
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -142,7 +142,7 @@ def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
     for row in rows:
         for name in _JSON_COLUMNS:
             if row[name] is not None:
-                row[name] = json.dumps(row[name])
+                row[name] = orjson.dumps(row[name]).decode()
     in_order = itemgetter(*statement.positiontup or ("",))
     parameters: Any = [in_order(row) for row in rows] if statement.positional else rows
     connection.exec_driver_sql(str(statement), parameters)

@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from delegation.random_ids import random_id
+from delegation.random_ids import ordered_id, random_id
 
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}\Z")
 
@@ -30,7 +30,7 @@ _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 def start_trace(trace_id: str | None = None) -> Trace:
     """Begin a span in the given trace, or in a new one, and make it the current one of this context."""
-    trace = Trace(trace_id or random_id(), random_id()[:16])
+    trace = Trace(trace_id or ordered_id(), random_id()[:16])
     _current.set(trace)
     return trace
 

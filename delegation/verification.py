@@ -58,21 +58,25 @@ class TokenVerifier:
             InvalidToken: any check failed; the description names it and quotes nothing from the token.
             Unverifiable: the issuer's keys cannot be had, or it cannot be known which tokens have ended.
         """
-        known = self._verified.get(encoded)
-        kid = known.kid if known else key_id(encoded, self._algorithms)
+        known, now = self._verified.get(encoded), self._clock()
+        if known is not None and known.holds(self.keys.fresh_key(known.kid, now), now):
+            token = known.token
+        else:
+            token = await self._verified_anew(encoded)
+        if self._revocations is not None:
+            self._revocations.check(token)
+        return token
+
+    async def _verified_anew(self, encoded: str) -> AccessToken:
+        kid = key_id(encoded, self._algorithms)
         try:
             key = await self.keys.key(kid)
         except UnknownKey as error:
             raise InvalidToken("The token is signed with a key that the issuer does not have.") from error
         now = self._clock()
-        if known and known.holds(key, now):
-            token = known.token
-        else:
-            claims = signed_claims(encoded, key, self._algorithms)
-            token = access_token(claims, self.issuer, self.audience, now)
-            self._verified.add(encoded, Verified(token, key, kid, now))
-        if self._revocations is not None:
-            self._revocations.check(token)
+        claims = signed_claims(encoded, key, self._algorithms)
+        token = access_token(claims, self.issuer, self.audience, now)
+        self._verified.add(encoded, Verified(token, key, kid, now))
         return token
 
     def check_still_good(self, token: AccessToken) -> None:

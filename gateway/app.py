@@ -38,6 +38,7 @@ from gateway.published import published_routes
 from gateway.rate import Limits
 from gateway.readiness import checks, warnings
 from gateway.record_store import RecordStore
+from gateway.relay import Relay
 from gateway.settings import DATABASE_FILE, POLICIES, TOOLS, Settings
 from gateway.tool_registry import ToolRegistry
 from gateway.tool_store import ToolStore
@@ -126,10 +127,11 @@ def _wired(settings: Settings, clock: Clock, upstream: Upstream | None) -> ASGIA
         exception_handlers={UnsoundPolicy: no_policy},
         lifespan=lifespan,
     )
-    door = Door(settings, policy, verifier, behind, clock, decisions, limits)
+    relay = Relay(behind, settings.held_body_seconds)
+    door = Door(settings, policy, verifier, relay, clock, decisions, limits)
     if upstream is None:
         return TraceMiddleware(partial(_to_ext_authz, own, ExtAuthz(door)))
-    mcp_door = McpDoor(settings, policy, verifier, upstream, clock, decisions, limits, tools)
+    mcp_door = McpDoor(settings, policy, verifier, upstream, relay, clock, decisions, limits, tools)
     return TraceMiddleware(partial(_to_door, own, door, mcp_door))
 
 

@@ -1,7 +1,6 @@
 """The decision and the count against limits, in one step that nothing can come between."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -51,6 +50,6 @@ async def decided_and_counted(
     except LimitsUnavailable:
         return request, deny_uncountable(operation)
     if exceeded is not None:
-        request = replace(request, exceeded=exceeded)
+        request = request._replace(exceeded=exceeded)
         decision = decide(policy, request)
     return request, decision

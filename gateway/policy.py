@@ -235,7 +235,7 @@ class Policy(BaseModel):
         policy._version = version
         return policy
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Return the SHA-256 of the policy file in hex; empty for a policy that came from no file."""
         return self._version

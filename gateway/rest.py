@@ -1,15 +1,14 @@
 """REST: which operation of the policy a method and a path are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.decision import Deny
 from gateway.path_template import UnsafePath, is_parameter, path_segments
 from gateway.policy import Policy
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """An operation, and what stands for the parameters of its path."""
 
     operation: str
