@@ -8,6 +8,7 @@ from typing import Final
 
 from starlette.types import Message
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
 _FIELD_NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _IN_HEAD: Final = bytes({*b"\t\r\n", *range(0x20, 0x7F), *range(0x80, 0x100)})
@@ -31,9 +32,6 @@ class AnswerCycle(RequestResponseCycle):
         Raises:
             RuntimeError: the application broke the protocol, or a field has a character that it may not.
         """
-        if self.access_log:  # which is not written here
-            await super().send(message)  # type: ignore[arg-type]
-            return
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
         if self.disconnected:
@@ -49,6 +47,12 @@ class AnswerCycle(RequestResponseCycle):
     def _begin(self, status: int, fields: Iterable[tuple[bytes, bytes]]) -> None:
         self.response_started = True
         self.waiting_for_100_continue = False
+        if self.access_log:
+            caller, path = get_client_addr(self.scope), get_path_with_query_string(self.scope)
+            line = '%s - "%s %s HTTP/%s" %d'
+            self.access_logger.info(
+                line, caller, self.scope["method"], path, self.scope["http_version"], status
+            )
         lines, closes = [STATUS_LINE[status]], False
         for written, value in (*self.default_headers, *fields):
             name = _field_name(written)

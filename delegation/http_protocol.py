@@ -210,13 +210,17 @@ class HttpProtocol(HttpToolsProtocol):
         if b"#" in url:
             raise Malformed
         self._count(len(url))
-        super().on_url(url)
+        self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field, or a trailer field."""
         self._count(len(name) + len(value) + _FIELD_OVERHEAD)
-        self._hosts += name.lower() == b"host"
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Begin the request."""

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -60,15 +60,14 @@ class Record:
         """Return the record as JSON values, the same dictionary each time; the time is ISO 8601 in UTC."""
         return self._values
 
-    @cached_property
+    @property
     def canonical(self) -> bytes:
         """Return the record as its link in the chain holds it."""
         return canonical_members(self._values)
 
     def line(self) -> str:
         """Return the record as JSON without a line break, in ASCII, its members always in one order."""
-        line = orjson.dumps(self._values)
-        return line.decode() if line.isascii() else _ASCII.encode(self._values)
+        return ascii_json(self._values)
 
     @cached_property
     def _values(self) -> dict[str, Any]:
@@ -83,7 +82,16 @@ class Record:
 _ASCII: Final = json.JSONEncoder(separators=(",", ":"))
 
 
-def of_token(token: AccessToken | None) -> Mapping[str, Any]:
+def ascii_json(value: object) -> str:
+    """Return a value as JSON in ASCII, without white space; lists may be tuples."""
+    try:
+        written = orjson.dumps(value)
+    except TypeError:  # an integer of more than 64 bits
+        return _ASCII.encode(value)
+    return written.decode() if written.isascii() else _ASCII.encode(value)
+
+
+def of_token(token: AccessToken | None) -> dict[str, Any]:
     """Return the record's fields that a verified token fills; none for None."""
     return token.record_members if token is not None else {}
 

@@ -5,7 +5,6 @@ from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -27,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from delegation.record import OPTIONAL, Record
+from delegation.record import OPTIONAL, Record, ascii_json
 from delegation.record_chain import GENESIS, Head, hash_of_link
 
 LINK_COLUMNS: Final = frozenset({"id", "position", "previous_hash", "hash"})
@@ -142,7 +141,7 @@ def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
     for row in rows:
         for name in _JSON_COLUMNS:
             if row[name] is not None:
-                row[name] = orjson.dumps(row[name]).decode()
+                row[name] = ascii_json(row[name])
     in_order = itemgetter(*statement.positiontup or ("",))
     parameters: Any = [in_order(row) for row in rows] if statement.positional else rows
     connection.exec_driver_sql(str(statement), parameters)

@@ -59,25 +59,26 @@ class TokenVerifier:
             Unverifiable: the issuer's keys cannot be had, or it cannot be known which tokens have ended.
         """
         known, now = self._verified.get(encoded), self._clock()
-        if known is not None and known.holds(self.keys.fresh_key(known.kid, now), now):
-            token = known.token
-        else:
-            token = await self._verified_anew(encoded)
+        if known is None or not known.holds(self.keys.fresh_key(known.kid, now), now):
+            known = await self._found(encoded, known)
         if self._revocations is not None:
-            self._revocations.check(token)
-        return token
+            self._revocations.check(known.token)
+        return known.token
 
-    async def _verified_anew(self, encoded: str) -> AccessToken:
-        kid = key_id(encoded, self._algorithms)
+    async def _found(self, encoded: str, known: Verified | None) -> Verified:
+        kid = known.kid if known else key_id(encoded, self._algorithms)
         try:
             key = await self.keys.key(kid)
         except UnknownKey as error:
             raise InvalidToken("The token is signed with a key that the issuer does not have.") from error
         now = self._clock()
+        if known and known.holds(key, now):
+            return known
         claims = signed_claims(encoded, key, self._algorithms)
         token = access_token(claims, self.issuer, self.audience, now)
-        self._verified.add(encoded, Verified(token, key, kid, now))
-        return token
+        found = Verified(token, key, kid, now)
+        self._verified.add(encoded, found)
+        return found
 
     def check_still_good(self, token: AccessToken) -> None:
         """Let a token pass that was verified some time ago and has neither expired nor ended since.

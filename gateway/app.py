@@ -2,9 +2,10 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import aclosing, asynccontextmanager, nullcontext
 from functools import lru_cache, partial
+from typing import Final
 
 import httpx2
 from starlette.applications import Starlette
@@ -43,6 +44,10 @@ from gateway.settings import DATABASE_FILE, POLICIES, TOOLS, Settings
 from gateway.tool_registry import ToolRegistry
 from gateway.tool_store import ToolStore
 from gateway.upstream import Upstream
+
+_OWN_PATHS: Final = frozenset([*map(str.encode, OWN_PATHS), None])
+"""As they stand in requests; what has none is the server's start and end."""
+_MCP: Final = MCP.encode()
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGIApp:
@@ -135,14 +140,14 @@ def _wired(settings: Settings, clock: Clock, upstream: Upstream | None) -> ASGIA
     return TraceMiddleware(partial(_to_door, own, door, mcp_door))
 
 
-async def _to_door(
+def _to_door(
     own: ASGIApp, door: ASGIApp, mcp_door: ASGIApp, scope: Scope, receive: Receive, send: Send
-) -> None:
+) -> Awaitable[None]:
     # By the raw path: a path that only decodes to one of ours is the policy's to judge.
-    path = scope["raw_path"].decode("latin-1") if scope["type"] != "lifespan" else ""
-    is_own = scope["type"] == "lifespan" or path in OWN_PATHS
-    chosen = mcp_door if path == MCP and scope["type"] == "http" else own if is_own else door
-    await chosen(scope, receive, send)
+    path = scope.get("raw_path")
+    if path not in _OWN_PATHS:
+        return door(scope, receive, send)
+    return (mcp_door if path == _MCP and scope["type"] == "http" else own)(scope, receive, send)
 
 
 async def _to_ext_authz(own: ASGIApp, ext_authz: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

@@ -17,7 +17,7 @@ from delegation.health import NotReady
 from delegation.record import Record, print_records
 from gateway.record_store import RecordStore
 
-_GATHER_SECONDS: Final = 0.1
+_GATHER_SECONDS: Final = 0.02
 """How long records that nobody waits for are gathered, at most, before they are written together."""
 _RETRY_SECONDS: Final = 0.25
 _MOST_AT_ONCE: Final = 1000

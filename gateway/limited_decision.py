@@ -42,9 +42,9 @@ async def decided_and_counted(
     request = Request(operation, token, now, arguments)
     decision = decide(policy, request)
     rate = policy.operations[operation].rate
-    limits = limits_of(operation, rate.agent, rate.customer, token) if isinstance(decision, Permit) else []
-    if not limits:
+    if not isinstance(decision, Permit) or (rate.agent is None and rate.customer is None):
         return request, decision
+    limits = limits_of(operation, rate.agent, rate.customer, token)
     try:
         exceeded = await counted_calls.take(limits, now)
     except LimitsUnavailable:

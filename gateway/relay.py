@@ -1,14 +1,15 @@
 """One permitted call, passed on to the resource and its answer passed back, both as they come."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from starlette.types import Message, Receive, Scope, Send
 
 from delegation.trace import current_trace
 from gateway.caller_watch import CallerWatch, CallerWatches
-from gateway.request_body import RequestBody, UnusableBody
+from gateway.request_body import RequestBody, UnusableBody, caller_gone
 from gateway.request_headers import forwarded, has_body, headers_of
 from gateway.response_headers import returned
 from gateway.upstream import Answer, Upstream, UpstreamFault
@@ -52,17 +53,18 @@ class Relay:
             UpstreamFault: the resource gave no answer; nothing of one is sent.
             CutShort: the answer broke off on its way, and its end is not sent.
         """
-        headers = headers_of(scope)
-        body = RequestBody(
-            receive, present=has_body(headers), limit=max_body_bytes, seconds=self._caller_seconds
-        )
+        headers, content = headers_of(scope), None
+        gone: Callable[[], Awaitable[None]] = partial(caller_gone, receive)
+        if has_body(headers):
+            body = RequestBody(receive, limit=max_body_bytes, seconds=self._caller_seconds)
+            content, gone = body.pieces(), body.caller_gone
         fields = forwarded(headers)
         fields += pass_on
         fields.append(("traceparent", current_trace().traceparent))
         fields.append(("via", f"{scope['http_version']} agent-gateway"))
         path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
-        call = self._upstream.answer(scope["method"], path, query, fields, body.content)
-        with CallerWatch(self._watches, body.caller_gone):
+        call = self._upstream.answer(scope["method"], path, query, fields, content)
+        with CallerWatch(self._watches, gone):
             await self._answer(call, send, add)
 
     async def _answer(self, call: AbstractAsyncContextManager[Answer], send: Send, add: RawHeaders) -> None:

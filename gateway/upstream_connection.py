@@ -72,7 +72,7 @@ class Connection(asyncio.Protocol):
             return
         if self.answer.pieces or self.answer.status:
             self._wake()
-        if self._is_reading and sum(map(len, self.answer.pieces)) > _MAX_UNREAD_BYTES:
+        if self.answer.unread > _MAX_UNREAD_BYTES and self._is_reading:
             self._is_reading = False
             self._transport.pause_reading()
 
@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
         return self._taken() if self.answer.complete else None
 
     def _taken(self) -> bytes:
-        pieces, self.answer.pieces = self.answer.pieces, []
+        pieces, self.answer.pieces, self.answer.unread = self.answer.pieces, [], 0
         if not self._is_reading and not self.is_closed:
             self._is_reading = True
             self._transport.resume_reading()
