@@ -93,7 +93,7 @@ def ascii_json(value: object) -> str:
 
 def of_token(token: AccessToken | None) -> dict[str, Any]:
     """Return the record's fields that a verified token fills; none for None."""
-    return token.record_members if token is not None else {}
+    return dict(token.record_members) if token is not None else {}
 
 
 def print_record(record: Record) -> None:

@@ -84,7 +84,7 @@ class AccessToken:
 
     # Of a token that is remembered, what follows is asked for with every call.
     @cached_property
-    def record_members(self) -> dict[str, Any]:
+    def record_members(self) -> Mapping[str, Any]:
         """Return the members of a record that the token fills."""
         return {
             "sub": self.subject,
