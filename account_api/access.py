@@ -61,5 +61,5 @@ def check(token: AccessToken, requirement: Requirement, app_client_ids: Abstract
         )
     if delegated and not requirement.agents:
         raise ClientNotAllowed("A delegation token does not open this; the customer's own app does.")
-    if requirement.scope - token.scope:
+    if not requirement.scope <= token.scope:
         raise InsufficientScope(f"The access token needs the scope {requirement.scope}.", requirement.scope)

@@ -5,21 +5,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, literal_column, select
 
 from account_api import problems, tables
+from delegation.prepared import Prepared
 
 ACCOUNT_ID: Final = re.compile(r"[0-9]{4}-[0-9]{2}")
 
-# Made once: to put a statement together takes longer than to run it.
+_account: Final = tables.account.c
 _HELD: Final = (
-    select(tables.account, func.coalesce(func.sum(tables.entry.c.amount_minor), 0).label("balance_minor"))
+    select(
+        *(_account.id, _account.name, _account.type, _account.currency, _account.overdraft_limit_minor),
+        func.coalesce(func.sum(tables.entry.c.amount_minor), literal_column("0")),
+    )
     .join_from(tables.account, tables.entry, isouter=True)
-    .where(tables.account.c.owner == bindparam("sub"))
-    .group_by(tables.account.c.id)
+    .where(_account.owner == bindparam("sub"))
+    .group_by(_account.id)
 )
-_ALL_HELD: Final = _HELD.order_by(tables.account.c.id)
-_HELD_ACCOUNT: Final = _HELD.where(tables.account.c.id == bindparam("wanted"))
+_ALL_HELD: Final = Prepared(_HELD.order_by(_account.id))
+_HELD_ACCOUNT: Final = Prepared(_HELD.where(_account.id == bindparam("wanted")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,21 +43,22 @@ class HeldAccount:
         return self.balance_minor + self.overdraft_limit_minor
 
     @classmethod
-    def of_row(cls, row: Row[Any]) -> Self:
+    def of_row(cls, row: tuple[Any, ...]) -> Self:
         """Read a row of the statements above."""
+        account_id, name, type_, currency, overdraft_limit_minor, balance_minor = row
         return cls(
-            account_id=row.id,
-            name=row.name,
-            type=row.type,
-            currency=row.currency,
-            balance_minor=int(row.balance_minor),
-            overdraft_limit_minor=row.overdraft_limit_minor,
+            account_id=account_id,
+            name=name,
+            type=type_,
+            currency=currency,
+            balance_minor=int(balance_minor),  # PostgreSQL's sum of integers is a decimal number
+            overdraft_limit_minor=overdraft_limit_minor,
         )
 
 
 def held_by(db: Connection, sub: str) -> Sequence[HeldAccount]:
     """Return the customer's accounts in the order of their ids; none for an unknown customer."""
-    return [HeldAccount.of_row(row) for row in db.execute(_ALL_HELD, {"sub": sub})]
+    return [HeldAccount.of_row(row) for row in _ALL_HELD.rows(db, {"sub": sub})]
 
 
 def held_account(db: Connection, sub: str, account_id: str) -> HeldAccount:
@@ -65,7 +70,7 @@ def held_account(db: Connection, sub: str, account_id: str) -> HeldAccount:
     """
     # PostgreSQL would choke on a NUL character; what has not the form of an id is not an account.
     wanted = account_id if ACCOUNT_ID.fullmatch(account_id) else ""
-    row = db.execute(_HELD_ACCOUNT, {"sub": sub, "wanted": wanted}).one_or_none()
+    row = _HELD_ACCOUNT.row(db, {"sub": sub, "wanted": wanted})
     if row is None:
         raise problems.account_not_found()
     return HeldAccount.of_row(row)

@@ -25,7 +25,8 @@ async def verified_token(request: Request, bank: Bank) -> AccessToken:
     """
     if sum(len(name) + len(value) for name, value in request.headers.raw) > _MAX_HEADER_BYTES:
         raise HTTPException(431)
-    encoded = bearer_token(request.headers.getlist("authorization"), request.query_params)
+    query = request.query_params if request.scope["query_string"] else {}
+    encoded = bearer_token(request.headers.getlist("authorization"), query)
     return await bank.verifier.verify(encoded)
 
 

@@ -9,7 +9,6 @@ import httpx2
 from fastapi import FastAPI
 from mcp.server.transport_security import TransportSecuritySettings
 from sqlalchemy import Connection
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -63,7 +62,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
         async with http, receiving(receiver), sessions.run():
             # A database that is not up yet is no reason not to start: /readyz says what is lacking.
             with suppress(DatabaseUnavailable):
-                await run_in_threadpool(_use, database)
+                await database.in_thread(_use, database)
             kept = books(settings, database.transaction, key, http, clock)
             async with keeping_records(keeping(settings, kept, clock)):
                 # What was made until now stays: to look through all of it for garbage would hold calls up.
@@ -100,8 +99,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Fast
     )
     app.router.routes.append(Route("/mcp", McpEndpoint(bank, sessions, security), methods=["POST"]))
     app.router.routes.extend(_public_routes(settings, database, keys, key, receiver))
-    app.add_middleware(Shortcut, routes=router.routes)
-    app.add_middleware(TraceMiddleware)
+    app.front = TraceMiddleware(Shortcut(app.framework, router.routes))
     return app
 
 
@@ -124,7 +122,7 @@ def _public_routes(
 ) -> list[Route]:
     async def database_ready() -> None:
         try:
-            await run_in_threadpool(_use, database)
+            await database.in_thread(_use, database)
         except DatabaseUnavailable as error:
             raise NotReady("The database does not answer. Check DATABASE_URL or DATA_DIR.") from error
 

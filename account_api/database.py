@@ -1,9 +1,14 @@
 """The database as the service works with it: every piece of work is one transaction."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Final
+from contextvars import copy_context
+from functools import partial
+from threading import Lock
+from typing import Final, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
@@ -11,6 +16,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from delegation.database import reading
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+_THREADS: Final = 20
+"""As many as PostgreSQL has connections for."""
+_TURN_SECONDS: Final = 5
+"""How long to wait for our own other transactions, before the answer is that the database cannot be had."""
 _ADVISORY_LOCK: Final = 4_001_850_501
 """Any number that no other program takes on this PostgreSQL database."""
 
@@ -37,19 +49,31 @@ class Database:
         if engine.dialect.name == "postgresql":
             # A sum that is read after a lock must see what the lock waited for: no older snapshot.
             self._engine = engine.execution_options(isolation_level="READ COMMITTED")
+        # SQLite has one writer at a time, and who polls for that may wait long: our own threads do not.
+        self._turn = Lock() if engine.dialect.name == "sqlite" else None
+        self._writer: Connection | None = None
+        self._threads = ThreadPoolExecutor(_THREADS, "database")
         self._prepare = prepare
         self._prepared = False
+
+    async def in_thread(
+        self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result:
+        """Do work with this database off the event loop; whoever is cancelled meanwhile does not stop it."""
+        work = partial(copy_context().run, function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Give a connection in a transaction that commits at the end, or rolls back on any exception.
 
-        On SQLite it holds the database's one write lock from its beginning (BEGIN IMMEDIATE).
+        On SQLite it holds the database's one write lock from its beginning (BEGIN IMMEDIATE), and this
+        process's transactions wait for each other in turn.
 
         Raises:
             DatabaseUnavailable: the database cannot be worked with now.
         """
-        with self._working(), self._engine.begin() as connection:
+        with self._working(), self._writing() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -63,7 +87,9 @@ class Database:
             yield connection
 
     def dispose(self) -> None:
-        """Close the connections."""
+        """Wait for the work that has begun, and close the connections."""
+        self._threads.shutdown()
+        self._close_writer()
         self._engine.dispose()
 
     @contextmanager
@@ -78,6 +104,29 @@ class Database:
             # Only the driver's words: the statement's values are the customer's business.
             _log.error("the database does not work: %s", str(getattr(error, "orig", error)).split("\n")[0])
             raise DatabaseUnavailable from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Give a connection of the pool's, or on SQLite in turn the one that is kept for this."""
+        if self._turn is None:
+            with self._engine.connect() as connection:
+                yield connection
+            return
+        if not self._turn.acquire(timeout=_TURN_SECONDS):
+            raise PoolTimeout("another transaction has not ended in time")
+        try:
+            self._writer = self._writer or self._engine.connect()
+            yield self._writer
+        except BaseException:
+            self._close_writer()
+            raise
+        finally:
+            self._turn.release()
+
+    def _close_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None
 
     def _prepare_first(self) -> None:
         with self._engine.begin() as connection:

@@ -5,7 +5,6 @@ from typing import Final
 
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -90,9 +89,9 @@ class McpEndpoint:
         fault = fault_of(response)
         if fault is None:
             exchange.call.decided("permit", "the token is good, and no operation was called")
-            await run_in_threadpool(_record_alone, exchange.call)
+            await self._bank.database.in_thread(_record_alone, exchange.call)
             return response
-        told = await run_in_threadpool(recorder.refuse, fault)
+        told = await self._bank.database.in_thread(recorder.refuse, fault)
         if told is fault and response.body:  # else it is a bare status, or the database is down too
             return response
         return error_response(told, message, needed, recorder)

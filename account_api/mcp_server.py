@@ -10,7 +10,6 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from account_api.bank import Bank
@@ -42,7 +41,7 @@ class Exchange:
     async def run(self, tool: Tool, arguments: dict[str, Any]) -> Outcome:
         """Return REST's answer to the same call: its status and body, recorded, whatever happens."""
         try:
-            return await run_in_threadpool(tool.run, self.call, arguments)
+            return await self.bank.database.in_thread(tool.run, self.call, arguments)
         except Exception as error:  # noqa: BLE001 - whatever fails, the answer is a recorded no
             needed = tool.route.requirement.scope
             problem = await recorded_refusal(error, self.recorder, needed, self.bank)

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from account_api.access import SECURITY_SCHEME
 from delegation.problem import MEDIA_TYPE, SCHEMA
@@ -37,7 +38,21 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 class AccountApi(FastAPI):
-    """The application, with its OpenAPI document completed by what no single route can say."""
+    """The application, with its OpenAPI document completed by what no single route can say.
+
+    Every request goes to `front`, and from there to `framework` what needs more of FastAPI than its routes.
+    """
+
+    front: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        scope["app"] = self
+        await self.front(scope, receive, send)
+
+    async def framework(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection as FastAPI does."""
+        await super().__call__(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""

@@ -7,12 +7,11 @@ from typing import Any, Final
 from fastapi import Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
+from account_api import problems
 from account_api.access import Requirement, check
 from account_api.admission import bounded, resource_of, verified_token
 from account_api.bank import Bank, bank_of
@@ -60,8 +59,8 @@ class RecordedRoute(APIRoute):
         Raises:
             KeyError: the route does not declare what it needs.
         """
-        requirement = self.requirement
-        handle = self._answer_from_path if self.takes_path_alone else super().get_route_handler()
+        requirement, takes_path_alone = self.requirement, self.takes_path_alone
+        handle = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
             bank = await bank_of(request)
@@ -74,18 +73,17 @@ class RecordedRoute(APIRoute):
             try:
                 recorder.token = token = await verified_token(request, bank)
                 check(token, requirement, bank.app_client_ids)
-                request.state.call = Call(token, recorder, bank.verifier)
-                response = await handle(Request(request.scope, bounded(request.receive, _MAX_BODY_BYTES)))
+                call = Call(token, recorder, bank.verifier)
+                if takes_path_alone:
+                    response = await bank.database.in_thread(self.endpoint, call=call, **request.path_params)
+                else:
+                    request.state.call = call
+                    response = await handle(Request(request.scope, bounded(request.receive, _MAX_BODY_BYTES)))
             except Exception as error:  # noqa: BLE001 - whatever fails, the answer is a recorded no
                 return await refused(error, recorder, requirement.scope, bank)
             return finished(response, recorder)
 
         return answer
-
-    async def _answer_from_path(self, request: Request) -> Response:
-        found = await run_in_threadpool(self.endpoint, call=request.state.call, **request.path_params)
-        assert isinstance(found, Response)  # noqa: S101 - tells the type checker
-        return found
 
 
 def _serialized(endpoint: Callable[..., Any]) -> Callable[..., Response]:
@@ -102,12 +100,12 @@ def _serialized(endpoint: Callable[..., Any]) -> Callable[..., Response]:
 
 
 class Shortcut:
-    """Takes a request to the route of its operation past FastAPI's routing, where that has nothing to add."""
+    """Takes a request to the route of its operation past FastAPI, where that has nothing to add."""
 
     def __init__(self, app: ASGIApp, routes: Iterable[object]) -> None:
         self._app = app
         self._routes = [
-            (route, route.get_route_handler())
+            (route.methods or set(), route.path_regex, route.get_route_handler())
             for route in routes
             if isinstance(route, RecordedRoute) and route.takes_path_alone
         ]
@@ -115,13 +113,24 @@ class Shortcut:
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
         if scope["type"] == "http":
-            for route, answer in self._routes:
-                match, found = route.matches(scope)
-                if match is Match.FULL:
-                    response = await answer(Request({**scope, **found}, receive))
-                    await response(scope, receive, send)
+            for methods, path, answer in self._routes:
+                found = path.match(scope["path"]) if scope["method"] in methods else None
+                if found is not None:
+                    scope["path_params"] = found.groupdict()
+                    await _answer(answer, Request(scope, receive), send)
                     return
         await self._app(scope, receive, send)
+
+
+async def _answer(answer: Answer, request: Request, send: Send) -> None:
+    try:
+        response = await answer(request)
+    except (
+        Exception
+    ):  # even the record of a refusal failed, for a reason that nobody foresaw: uvicorn logs it
+        await problems.internal_error().response()(request.scope, request.receive, send)
+        raise
+    await response(request.scope, request.receive, send)
 
 
 async def refused(error: Exception, recorder: Recorder, needed: Scope, bank: Bank) -> Response:
@@ -135,7 +144,7 @@ async def recorded_refusal(error: Exception, recorder: Recorder, needed: Scope, 
     if isinstance(error, DatabaseUnavailable):
         return recorder.refuse_for_outage()
     problem = as_problem(error, needed=needed, resource_metadata=bank.resource_metadata_url)
-    return await run_in_threadpool(recorder.refuse, problem)
+    return await bank.database.in_thread(recorder.refuse, problem)
 
 
 def finished(response: Response, recorder: Recorder) -> Response:

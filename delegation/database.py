@@ -19,6 +19,8 @@ from sqlalchemy import (
     inspect,
     make_url,
 )
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.schema import CreateColumn
 
 _TIMEOUT_SECONDS: Final = 5
@@ -53,20 +55,33 @@ def _sqlite(url: URL) -> Engine:
     turn, which is fairer than polling for the file's lock.
     """
     engine = create_engine(
-        url, pool_size=4, max_overflow=0, pool_timeout=_TIMEOUT_SECONDS, hide_parameters=True
+        url.set(drivername=f"sqlite+{_OneWriter.driver}"),
+        pool_size=4,
+        max_overflow=0,
+        pool_timeout=_TIMEOUT_SECONDS,
+        hide_parameters=True,
     )
     event.listen(engine, "connect", _configure_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    only_reads = connection.get_execution_options().get(_READING)
-    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+class _OneWriter(SQLiteDialect_pysqlite):
+    """SQLite, but for how a transaction begins. An event of the engine would make every statement slower."""
+
+    driver = "one_writer"
+    supports_statement_cache = True
+
+    def do_begin(self, dbapi_connection: Any) -> None:  # noqa: ANN401 - as SQLAlchemy has it
+        """Begin a transaction, with the write lock unless it only reads."""
+        only_reads = dbapi_connection.info.get(_READING)
+        dbapi_connection.cursor().execute("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+
+registry.register(f"sqlite.{_OneWriter.driver}", __name__, _OneWriter.__name__)
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
-    connection.isolation_level = None  # SQLAlchemy's "begin" event begins the transaction, not the driver
+    connection.isolation_level = None  # the dialect begins the transaction, not the driver
     busy_timeout = f"busy_timeout={_TIMEOUT_SECONDS * 1000}"
     for pragma in (busy_timeout, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
@@ -75,11 +90,17 @@ def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Give a connection in a transaction that sees the database at one moment and keeps nobody waiting."""
-    is_postgresql = engine.dialect.name == "postgresql"
-    options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    connection = engine.connect().execution_options(**options if is_postgresql else {_READING: True})
-    with connection, connection.begin():
-        yield connection
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        about = connection.info
+        about[_READING] = True
+        try:
+            transaction = connection.begin()
+        finally:
+            del about[_READING]  # this is about the driver's connection, which others use next
+        with transaction:
+            yield connection
 
 
 def _postgresql(url: URL) -> Engine:

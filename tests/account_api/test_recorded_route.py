@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import httpx2
 import pytest
 from fastapi import Header, Path, Query
 from pydantic import BaseModel
@@ -53,3 +54,20 @@ def test_another_method_or_address_is_refused_and_recorded(bank: Bank, method: s
     answer = bank.send(method, path, bank.issuer.delegation_token(READ))
     assert answer.status_code == (404 if path == "/transfers/" else 405)
     assert bank.ledger.records()[-1].decision_id == answer.headers["Record-Id"]
+
+
+@pytest.mark.parametrize("path", ["/accounts", "/accounts/4001-01/balance", "/records"])
+def test_when_not_even_a_refusal_can_be_recorded_the_answer_tells_nothing_but_that(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def fail(*_arguments: Any) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("account_api.call.append_records", fail)
+        # A connection of its own: uvicorn closes it after such a fault.
+        authorization = {"Authorization": f"Bearer {bank.issuer.app_token(READ)}"}
+        answer = httpx2.get(f"{bank.url}{path}", headers=authorization)
+    assert (answer.status_code, answer.json()["title"]) == (500, "Internal error")
+    assert "foresaw" not in answer.text
+    assert bank.get(path, bank.issuer.app_token(READ)).status_code == 200
