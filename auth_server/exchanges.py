@@ -5,7 +5,7 @@ for somebody else's transaction waits alone.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -69,7 +69,7 @@ class Exchanges:
             self._writer = asyncio.create_task(self._decide_all())
         outcome = await decided
         if outcome is None:
-            exchange.assertion = await self._assertion(exchange.parameters, exchange.now, fresh=True)
+            exchange.assertion = await self._assertion(dict(exchange.parameters), exchange.now, fresh=True)
             [outcome] = await in_thread(self._decide, [exchange], waits=True)
         if isinstance(outcome, ServerResponse):
             return outcome
@@ -107,7 +107,7 @@ class Exchanges:
     async def _verified(self, parameters: Parameters) -> Exchange:
         """Verify what needs no transaction, before there is one."""
         form, now, tokens = dict(parameters), self._clock(), {}
-        assertion = await self._assertion(parameters, now, fresh=False)
+        assertion = await self._assertion(form, now, fresh=False)
         if isinstance(assertion, Assertion):
             tokens = {name: self._token(form[name], now) for name in TOKENS if form.get(name)}
         return Exchange(
@@ -120,7 +120,7 @@ class Exchanges:
         )
 
     async def _assertion(
-        self, parameters: Parameters, now: datetime, *, fresh: bool
+        self, form: Mapping[str, str], now: datetime, *, fresh: bool
     ) -> Assertion | InvalidClient:
         """Verify the assertion; unless `fresh`, with the keys that its agent had last time.
 
@@ -135,9 +135,9 @@ class Exchanges:
             return agent or await self._find_anew(client_id)
 
         try:
-            return await self._server.client_authentication.verified(find, dict(parameters), now)
+            return await self._server.client_authentication.verified(find, form, now)
         except InvalidClient as error:
-            return await self._assertion(parameters, now, fresh=True) if remembered else error
+            return await self._assertion(form, now, fresh=True) if remembered else error
 
     async def _find_anew(self, client_id: str) -> Client | None:
         client = await self._server.find_client(client_id)

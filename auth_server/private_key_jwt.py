@@ -15,12 +15,10 @@ from auth_server.clients import Client
 from auth_server.oauth_errors import InvalidClient
 from auth_server.oauth_request import ServerRequest
 from auth_server.tables import UsedAssertion, hashed
-from delegation.bearer import InvalidToken
 from delegation.client_assertion import ASSERTION_TYPE
-from delegation.compact_jws import jose_header, unverified_claims
+from delegation.compact_jws import UnverifiedJwt, unverified_jwt
 from delegation.jwks import KeysUnavailable, UnknownKey
 from delegation.signing_key import ALGORITHM
-from delegation.verification import signed_claims
 
 LONGEST_ASSERTION_LIFE: Final = timedelta(minutes=5)
 _MAX_LENGTH: Final = 4096
@@ -81,20 +79,21 @@ class PrivateKeyJwt:
         encoded = form.get("client_assertion")
         if form.get("client_assertion_type") != ASSERTION_TYPE or not encoded:
             raise InvalidClient("client authentication is missing: send client_assertion (private_key_jwt)")
-        client_id, kid = _claimed_client(encoded)
+        jwt = _read(encoded)
+        client_id, kid = _claimed_client(jwt)
         client = await find(client_id)
         if client is None or form.get("client_id", client_id) != client_id:
             raise _refused("no client is registered under this identifier")
-        claims = await self._claims(encoded, client, kid)
+        claims = await self._claims(jwt, client, kid)
         expires_at = check_assertion(claims, client_id, self._issuer, now)
         return Assertion(client, hashed(claims["jti"]), expires_at)
 
-    async def _claims(self, encoded: str, client: Client, kid: str) -> dict[str, Any]:
+    async def _claims(self, jwt: UnverifiedJwt, client: Client, kid: str) -> dict[str, Any]:
         try:
-            return signed_claims(encoded, await self._keys.key(client, kid), (ALGORITHM,))
+            return jwt.verified_claims(await self._keys.key(client, kid), (ALGORITHM,))
         except KeysUnavailable as error:
             raise _refused("the client's keys cannot be had; is its jwks_uri served?") from error
-        except (UnknownKey, InvalidToken) as error:
+        except (UnknownKey, ValueError) as error:
             raise _refused("the assertion is not signed with a key that the client publishes") from error
 
 
@@ -145,15 +144,19 @@ def check_assertion(claims: Mapping[str, Any], client_id: str, issuer: str, now:
     return expires_at
 
 
-def _claimed_client(assertion: str) -> tuple[str, str]:
-    """Return who the assertion says it is from, and by which key; neither is verified yet."""
+def _read(assertion: str) -> UnverifiedJwt:
+    if len(assertion) > _MAX_LENGTH:
+        raise _refused("the assertion is too long")
     try:
-        if len(assertion) > _MAX_LENGTH:
-            raise _refused("the assertion is too long")
-        header, claims = jose_header(assertion), unverified_claims(assertion)
+        return unverified_jwt(assertion)
     except ValueError as error:
         raise _refused("the assertion is not a JWT") from error
-    kid, client_id = header.get("kid"), claims.get("sub")
+
+
+def _claimed_client(assertion: UnverifiedJwt) -> tuple[str, str]:
+    """Return who the assertion says it is from, and by which key; neither is verified yet."""
+    header = assertion.header
+    kid, client_id = header.get("kid"), assertion.claims.get("sub")
     if (
         str(header.get("typ", "JWT")).lower() not in _TYPES
         or header.get("alg") != ALGORITHM
