@@ -14,9 +14,12 @@ from fastapi import Request
 from sqlalchemy.orm import Session
 from starlette.requests import ClientDisconnect
 
+from auth_server.audit import keep
 from auth_server.clients import Client
 from auth_server.oauth_errors import InvalidClient
+from auth_server.registered_agents import known_names
 from delegation.problem import Problem
+from delegation.record import Record
 from delegation.token import AccessToken
 from delegation.trace import current_trace_id
 
@@ -63,7 +66,7 @@ class ServerRequest(OAuth2Request):
         method: str,
         uri: str,
         parameters: Parameters,
-        db: Session,
+        db: Session | None,
         now: datetime,
         trace_id: str | None = None,
     ) -> None:
@@ -71,9 +74,24 @@ class ServerRequest(OAuth2Request):
         self.payload: _Payload = _Payload(parameters)
         self.trace_id = trace_id or current_trace_id()
         self.client: Client | None = None
-        self.db = db
+        self._db = db
         self.now = now
         self.principal: AccessToken | None = None
+
+    @property
+    def db(self) -> Session:
+        """Return the request's transaction; an exchange has none of its own, but what it holds."""
+        if self._db is None:
+            raise RuntimeError("this request has no session")
+        return self._db
+
+    def keep(self, record: Record) -> None:
+        """Keep a record with the request's transaction."""
+        keep(self.db, record)
+
+    def known_names(self) -> set[str]:
+        """Return every agent's identifier, and every audience at which one may act."""
+        return known_names(self.db)
 
     @property
     def form(self) -> dict[str, str]:

@@ -5,7 +5,8 @@ types are SQLAlchemy's all the same, and so are the errors.
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import (
@@ -73,9 +74,24 @@ class Prepared:
         Raises:
             DBAPIError: as SQLAlchemy itself has it.
         """
-        cursor = self._run(connection, "execute", self._driven(parameters))
-        if self._row is None:
-            return []
+        with _errors(connection):
+            return self._fetched(self._started(connection, parameters))
+
+    def many(self, connection: Connection, rows: Iterable[Parameters]) -> None:
+        """Run it for each of these, in one go.
+
+        Raises:
+            DBAPIError: as SQLAlchemy itself has it.
+        """
+        with _errors(connection):
+            connection.connection.cursor().executemany(self._text, [self._driven(row) for row in rows])
+
+    def _started(self, connection: Connection, parameters: Parameters) -> Any:
+        cursor = connection.connection.cursor()
+        cursor.execute(self._text, self._driven(parameters))
+        return cursor
+
+    def _fetched(self, cursor: Any) -> list[Any]:
         if not self._read:
             return [self._row._make(row) for row in cursor.fetchall()]
         found = []
@@ -85,40 +101,49 @@ class Prepared:
             found.append(self._row._make(row))
         return found
 
-    def many(self, connection: Connection, rows: Iterable[Parameters]) -> None:
-        """Run it for each of these, in one go.
-
-        Raises:
-            DBAPIError: as SQLAlchemy itself has it.
-        """
-        self._run(connection, "executemany", [self._driven(row) for row in rows])
-
     def _driven(self, parameters: Parameters) -> Any:
         values = dict(parameters)
         for name, process in self._bound.items():
             values[name] = process(values[name])
         return values if self._order is None else [values[name] for name in self._order]
 
-    def _run(self, connection: Connection, method: str, parameters: Any) -> Any:
-        driver = connection.connection
-        cursor = driver.cursor()
-        error_class = connection.dialect.loaded_dbapi.Error
-        try:
-            getattr(cursor, method)(self._text, parameters)
-        except error_class as error:
-            is_gone = connection.dialect.is_disconnect(error, driver.driver_connection, cursor)
-            if is_gone:
-                connection.invalidate(error)
-            raise DBAPIError.instance(
-                self._text,
-                None,
-                error,
-                error_class,
-                hide_parameters=True,
-                connection_invalidated=is_gone,
-                dialect=connection.dialect,
-            ) from error
-        return cursor
+
+def rows_of_each(connection: Connection, *asked: tuple[Prepared, Parameters]) -> list[list[Any]]:
+    """Run several statements in this order, and return the rows of each: PostgreSQL is asked once for all.
+
+    Raises:
+        DBAPIError: as SQLAlchemy itself has it.
+    """
+    with _errors(connection), _asked_at_once(connection):
+        started = [one._started(connection, parameters) for one, parameters in asked]
+        return [one._fetched(cursor) for (one, _), cursor in zip(asked, started, strict=True)]
+
+
+def _asked_at_once(connection: Connection) -> AbstractContextManager[object]:
+    driver: Any = connection.connection.driver_connection
+    return driver.pipeline() if connection.dialect.name == "postgresql" else nullcontext()
+
+
+@contextmanager
+def _errors(connection: Connection) -> Iterator[None]:
+    """Raise the driver's errors as SQLAlchemy's."""
+    dialect, driver = connection.dialect, connection.connection
+    error_class = dialect.loaded_dbapi.Error
+    try:
+        yield
+    except error_class as error:
+        is_gone = dialect.is_disconnect(error, driver.driver_connection, None)
+        if is_gone:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            None,
+            None,
+            error,
+            error_class,
+            hide_parameters=True,
+            connection_invalidated=is_gone,
+            dialect=dialect,
+        ) from error
 
 
 def _binding(type_: TypeEngine[Any], dialect: Dialect) -> _Process | None:
