@@ -1,6 +1,5 @@
 """Records as rows, in services that keep state; each row is a link of the service's one chain."""
 
-import json
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from operator import itemgetter
@@ -27,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from delegation.record import OPTIONAL, Record
+from delegation.record import OPTIONAL, Record, ascii_json
 from delegation.record_chain import GENESIS, Head, hash_of_link
 
 LINK_COLUMNS: Final = frozenset({"id", "position", "previous_hash", "hash"})
@@ -142,7 +141,7 @@ def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
     for row in rows:
         for name in _JSON_COLUMNS:
             if row[name] is not None:
-                row[name] = json.dumps(row[name])
+                row[name] = ascii_json(row[name])
     in_order = itemgetter(*statement.positiontup or ("",))
     parameters: Any = [in_order(row) for row in rows] if statement.positional else rows
     connection.exec_driver_sql(str(statement), parameters)
