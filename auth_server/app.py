@@ -141,12 +141,12 @@ def _server(
     tokens = TokenIssuer(settings.issuer, keys)
     authentication = PrivateKeyJwt(settings.issuer, ClientKeys(http, clock))
     server = AuthorizationServer(settings, registered_clients(settings), tokens, authentication, engine)
+    server.register_grant(TokenExchangeGrant)  # first, for most requests are for it
     server.register_grant(
         AuthorizationCodeGrant, [S256Challenge(), AuthorizationRequestRules(), IdToken(server)]
     )
     server.register_grant(RefreshTokenGrant)
     server.register_grant(ClientCredentialsGrant)
-    server.register_grant(TokenExchangeGrant)
     server.register_endpoint(IntrospectionEndpoint)
     server.register_endpoint(RevocationEndpoint)
     server.register_endpoint(end_session.EndSessionEndpoint)

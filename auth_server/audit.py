@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session
 
 from auth_server.tables import RECORD
-from delegation.record import Decision, Record, print_record
+from delegation.record import Decision, Record, print_records
 from delegation.record_table import append_records
 
 _KEPT = "records to append"
@@ -21,8 +21,20 @@ def transaction(engine: Engine) -> Iterator[Session]:
     with Session(engine, expire_on_commit=False) as db:
         with db.begin():
             yield db
-        for record in db.info.pop(_UNPRINTED, ()):
-            print_record(record)
+        print_records(db.info.pop(_UNPRINTED, ()))
+
+
+@contextmanager
+def recorded(engine: Engine) -> Iterator[tuple[Connection, list[Record]]]:
+    """Run one transaction without a session; whoever runs it puts the records of it into the list.
+
+    They are appended last and printed once it is committed, as those of `transaction` are.
+    """
+    records: list[Record] = []
+    with engine.begin() as connection:
+        yield connection, records
+        append_records(connection, RECORD, records)
+    print_records(records)
 
 
 @event.listens_for(Session, "before_commit")

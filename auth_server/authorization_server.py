@@ -12,15 +12,14 @@ from authlib.oauth2.rfc6749 import InvalidRequestError, UnsupportedGrantTypeErro
 from authlib.oauth2.rfc6749.errors import UnsupportedResponseTypeError
 from authlib.oauth2.rfc6749.grants import BaseGrant
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from auth_server.audit import record, transaction
+from auth_server.audit import entry, record, transaction
 from auth_server.clients import Agent, Client, Receiver
 from auth_server.oauth_errors import InvalidAuthorizationDetails
 from auth_server.oauth_request import ServerRequest
 from auth_server.private_key_jwt import PrivateKeyJwt
-from auth_server.registered_agents import find_agent, hold_active, known_names
+from auth_server.registered_agents import find_agent, hold_active
 from auth_server.scopes import SUPPORTED
 from auth_server.settings import Settings
 from auth_server.tokens import TokenIssuer
@@ -197,13 +196,13 @@ class AuthorizationServer(AuthlibServer):
             fields["client_id"] = request.client.client_id
         if decision == "deny" and operation == "token.exchange":
             # What was asked for, by whom: only names that this server knows, whatever the request says.
-            names = self._known_names(request.db)
+            names = self._known_names(request)
             known = [a for a in request.all("resource") + request.all("audience") if a in names]
             asked = Scope(request.payload.data.get("scope", "").split()) & SUPPORTED
             actor = (request.client.client_id,) if request.client is not None else ()
             fields |= {"aud": tuple(known), "scope": str(asked), "act": actor}
         fields |= {"time": request.now, "trace_id": request.trace_id}
-        record(request.db, step, decision, reason, operation, **fields)
+        request.keep(entry(step, decision, reason, operation, **fields))
 
-    def _known_names(self, db: Session) -> set[str]:
-        return known_names(db).union(*(client.resources for client in self.clients.values()))
+    def _known_names(self, request: ServerRequest) -> set[str]:
+        return request.known_names().union(*(client.resources for client in self.clients.values()))

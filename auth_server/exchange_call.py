@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from auth_server.clients import Agent, Client
 from auth_server.held_rows import HeldRows, Names
 from auth_server.oauth_errors import InvalidClient
@@ -14,6 +12,7 @@ from auth_server.oauth_request import Parameters, ServerRequest
 from auth_server.private_key_jwt import Assertion, used_before
 from auth_server.registered_agents import check_active, same_keys
 from delegation.bearer import InvalidToken
+from delegation.record import Record
 from delegation.token import AccessToken, DelegationToken
 
 TOKENS = ("subject_token", "actor_token")
@@ -52,21 +51,36 @@ class Exchange:
 class ExchangeCall(ServerRequest):
     """An exchange in its transaction, which holds the rows that it depends on.
 
-    `issued` and `used` are the rows to keep and to change if it is permitted; `is_unused` tells of the
-    assertion.
+    `issued` and `used` are the rows to keep and to change if it is permitted, `records` where its records go;
+    `is_unused` tells of the assertion.
     """
 
     def __init__(
-        self, exchange: Exchange, names: Names | None, held: HeldRows, db: Session, *, is_unused: bool | None
+        self,
+        exchange: Exchange,
+        names: Names | None,
+        held: HeldRows,
+        records: list[Record],
+        *,
+        is_unused: bool | None,
     ) -> None:
-        super().__init__("POST", exchange.uri, exchange.parameters, db, exchange.now, exchange.trace_id)
+        super().__init__("POST", exchange.uri, exchange.parameters, None, exchange.now, exchange.trace_id)
         self.held = held
         self.tokens = exchange.tokens
         self.issued: list[dict[str, Any]] = []
         self.used: list[dict[str, Any]] = []
         self._assertion = exchange.assertion
         self._names = names
+        self._records = records
         self._is_unused = is_unused
+
+    def keep(self, record: Record) -> None:
+        """Keep a record with the transaction."""
+        self._records.append(record)
+
+    def known_names(self) -> set[str]:
+        """Return every agent's identifier, and every audience at which one may act."""
+        return self.held.known_names()
 
     def authenticated(self) -> Client:
         """Return the client; an agent as it is registered now.

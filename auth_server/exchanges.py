@@ -5,21 +5,22 @@ for somebody else's transaction waits alone.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import Engine, bindparam
+from sqlalchemy import Connection, Dialect, Engine, bindparam
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Session
 
-from auth_server.audit import transaction
+from auth_server.audit import recorded
 from auth_server.authorization_server import AuthorizationServer, ServerResponse
 from auth_server.clients import Agent, Client
 from auth_server.exchange_call import TOKENS, Exchange, ExchangeCall
 from auth_server.held_rows import HeldRows
 from auth_server.oauth_errors import InvalidClient
 from auth_server.oauth_request import Parameters
+from auth_server.prepared import Prepared
 from auth_server.private_key_jwt import Assertion, use_once
 from auth_server.tables import Base, DelegationGrant, IssuedToken
 from delegation.bearer import InvalidToken
@@ -34,12 +35,7 @@ _QUIET_ROUNDS: Final = 3
 
 _TOKEN: Final = Base.metadata.tables[IssuedToken.__tablename__]
 _GRANT: Final = Base.metadata.tables[DelegationGrant.__tablename__]
-_ISSUED: Final = _TOKEN.insert()
-_USED: Final = (
-    _GRANT.update()
-    .where(_GRANT.c.grant_id == bindparam("used_id"))
-    .values(last_used_at=bindparam("used_at"), last_used_scope=bindparam("used_scope"))
-)
+_KEPT: Final = [column.name for column in _TOKEN.c if column is not _TOKEN.c.revoked_at]
 
 Outcome = ServerResponse | Exception | None
 """An answer, what went wrong with this one exchange alone, or None: it has to be decided once more."""
@@ -69,7 +65,7 @@ class Exchanges:
             self._writer = asyncio.create_task(self._decide_all())
         outcome = await decided
         if outcome is None:
-            exchange.assertion = await self._assertion(exchange.parameters, exchange.now, fresh=True)
+            exchange.assertion = await self._assertion(dict(exchange.parameters), exchange.now, fresh=True)
             [outcome] = await in_thread(self._decide, [exchange], waits=True)
         if isinstance(outcome, ServerResponse):
             return outcome
@@ -107,7 +103,7 @@ class Exchanges:
     async def _verified(self, parameters: Parameters) -> Exchange:
         """Verify what needs no transaction, before there is one."""
         form, now, tokens = dict(parameters), self._clock(), {}
-        assertion = await self._assertion(parameters, now, fresh=False)
+        assertion = await self._assertion(form, now, fresh=False)
         if isinstance(assertion, Assertion):
             tokens = {name: self._token(form[name], now) for name in TOKENS if form.get(name)}
         return Exchange(
@@ -120,7 +116,7 @@ class Exchanges:
         )
 
     async def _assertion(
-        self, parameters: Parameters, now: datetime, *, fresh: bool
+        self, form: Mapping[str, str], now: datetime, *, fresh: bool
     ) -> Assertion | InvalidClient:
         """Verify the assertion; unless `fresh`, with the keys that its agent had last time.
 
@@ -135,9 +131,9 @@ class Exchanges:
             return agent or await self._find_anew(client_id)
 
         try:
-            return await self._server.client_authentication.verified(find, dict(parameters), now)
+            return await self._server.client_authentication.verified(find, form, now)
         except InvalidClient as error:
-            return await self._assertion(parameters, now, fresh=True) if remembered else error
+            return await self._assertion(form, now, fresh=True) if remembered else error
 
     async def _find_anew(self, client_id: str) -> Client | None:
         client = await self._server.find_client(client_id)
@@ -156,17 +152,17 @@ class Exchanges:
         names = [exchange.names for exchange in exchanges]
         now = min(exchange.now for exchange in exchanges)
         outcomes: list[Outcome] = []
-        with transaction(self._engine) as db:
-            unused = _spend(db, exchanges)
-            held = HeldRows(db.connection(), list(filter(None, names)), now, waits=waits)
+        with recorded(self._engine) as (connection, records):
+            unused = _spend(connection, exchanges)
+            held = HeldRows(connection, list(filter(None, names)), now, waits=waits)
             answered: list[ExchangeCall] = []
             for one, named in zip(exchanges, names, strict=True):
-                call = ExchangeCall(one, named, held, db, is_unused=unused.get(one))
+                call = ExchangeCall(one, named, held, records, is_unused=unused.get(one))
                 outcome = None if not waits and call.has_to_wait() else self._outcome(call)
                 outcomes.append(outcome)
                 if isinstance(outcome, ServerResponse):
                     answered.append(call)
-            _keep(db, answered)
+            _keep(connection, answered)
         for exchange, was_unused in unused.items():
             exchange.is_unused = was_unused
         return outcomes
@@ -180,21 +176,32 @@ class Exchanges:
             return error
 
 
-def _spend(db: Session, exchanges: Sequence[Exchange]) -> dict[Exchange, bool]:
+def _spend(connection: Connection, exchanges: Sequence[Exchange]) -> dict[Exchange, bool]:
     """Spend the assertions; return of each whether it was unused until now."""
     verified = {one: one.assertion for one in exchanges if isinstance(one.assertion, Assertion)}
     unspent = {one: assertion for one, assertion in verified.items() if one.is_unused is None}
-    unused = use_once(db, list(unspent.values())) if unspent else []
+    unused = use_once(connection, list(unspent.values())) if unspent else []
     return {one: one.is_unused for one in verified if one.is_unused is not None} | dict(
         zip(unspent, unused, strict=True)
     )
 
 
-def _keep(db: Session, calls: Sequence[ExchangeCall]) -> None:
+def _keep(connection: Connection, calls: Sequence[ExchangeCall]) -> None:
     """Keep what is issued, and note of each grant how it was used last."""
     issued = [row for call in calls for row in call.issued]
     used = {row["used_id"]: row for call in calls for row in call.used}
+    keep_issued, note_used = _statements(connection.dialect)
     if issued:
-        db.connection().execute(_ISSUED, issued)
+        keep_issued.many(connection, issued)
     if used:
-        db.connection().execute(_USED, list(used.values()))
+        note_used.many(connection, used.values())
+
+
+@lru_cache(maxsize=16)
+def _statements(dialect: Dialect) -> tuple[Prepared, Prepared]:
+    used = (
+        _GRANT.update()
+        .where(_GRANT.c.grant_id == bindparam("used_id"))
+        .values(last_used_at=bindparam("used_at"), last_used_scope=bindparam("used_scope"))
+    )
+    return Prepared(_TOKEN.insert(), dialect, sets=_KEPT), Prepared(used, dialect)

@@ -7,53 +7,57 @@ a grant or revokes a token waits, and ends what was issued meanwhile.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, Select, bindparam, select
+from sqlalchemy import Column, Connection, Dialect, Row, Select, bindparam, select
 
 from auth_server.agent_tables import RegisteredAgent
 from auth_server.clients import Agent
-from auth_server.registered_agents import as_agent
+from auth_server.prepared import Prepared, among, rows_of_each
+from auth_server.registered_agents import as_agent, known_names
 from auth_server.tables import Base, Customer, DelegationGrant, IssuedToken
 
 _AGENT, _CUSTOMER, _GRANT, _TOKEN = (
     Base.metadata.tables[table.__tablename__]
     for table in (RegisteredAgent, Customer, DelegationGrant, IssuedToken)
 )
-_Locking = dict[bool, Select[Any]]
+_AGENT_COLUMNS: Final = list(_AGENT.c)
+_CUSTOMER_COLUMNS: Final = [_CUSTOMER.c.sub, _CUSTOMER.c.groups, _CUSTOMER.c.disabled_at]
+_GRANT_COLUMNS: Final = [
+    *(_GRANT.c.grant_id, _GRANT.c.sub, _GRANT.c.agent, _GRANT.c.scope),
+    *(_GRANT.c.created_at, _GRANT.c.expires_at, _GRANT.c.max_transfer_minor),
+]
+_TOKEN_COLUMNS: Final = [_TOKEN.c.jti, _TOKEN.c.parent_jti, _TOKEN.c.revoked_at]
 
 
-def _locking(chosen: Select[Any], *, read: bool = True) -> _Locking:
-    """Return a statement that locks what it chooses, by whether it passes over what another has locked."""
-    return {skips: chosen.with_for_update(read=read, skip_locked=skips) for skips in (False, True)}
+class _Statements:
+    """The statements of one dialect; those that `skip` pass over what another transaction has locked."""
+
+    def __init__(self, dialect: Dialect, *, skip: bool) -> None:
+        def locking(columns: Sequence[Column[Any]], chosen: Select[Any], *, read: bool = True) -> Prepared:
+            ordered = chosen.order_by(columns[0])  # the primary key, as `auth_server.lock_order` has it
+            return Prepared(ordered.with_for_update(read=read, skip_locked=skip), dialect, columns)
+
+        agents = select(*_AGENT_COLUMNS).where(among(_AGENT.c.agent_id, "agents", dialect))
+        customers = select(*_CUSTOMER_COLUMNS).where(among(_CUSTOMER.c.sub, "subs", dialect))
+        grants = (
+            select(*_GRANT_COLUMNS)
+            .where(among(_GRANT.c.sub, "subs", dialect), among(_GRANT.c.agent, "agents", dialect))
+            .where(_GRANT.c.withdrawn_at.is_(None), _GRANT.c.expires_at > bindparam("now"))
+        )
+        parents = select(_TOKEN.c.parent_jti).where(among(_TOKEN.c.jti, "jtis", dialect))
+        tokens = select(*_TOKEN_COLUMNS).where(among(_TOKEN.c.jti, "jtis", dialect))
+        self.agents = locking(_AGENT_COLUMNS, agents)
+        self.customers = locking(_CUSTOMER_COLUMNS, customers)
+        self.grants = locking(_GRANT_COLUMNS, grants, read=False)
+        self.parents = Prepared(parents, dialect, [_TOKEN.c.parent_jti])
+        self.tokens = locking(_TOKEN_COLUMNS, tokens)
 
 
-def _among(column: Column[Any], name: str) -> ColumnElement[bool]:
-    return column.in_(bindparam(name, expanding=True))
-
-
-# Made once: to make them takes longer than to run them.
-_AGENTS: Final = _locking(
-    select(_AGENT).where(_among(_AGENT.c.agent_id, "agents")).order_by(_AGENT.c.agent_id)
-)
-_CUSTOMERS: Final = _locking(
-    select(_CUSTOMER.c.sub, _CUSTOMER.c.groups, _CUSTOMER.c.disabled_at)
-    .where(_among(_CUSTOMER.c.sub, "subs"))
-    .order_by(_CUSTOMER.c.sub)
-)
-_GRANTS: Final = _locking(
-    select(_GRANT)
-    .where(_among(_GRANT.c.sub, "subs"), _among(_GRANT.c.agent, "agents"))
-    .where(_GRANT.c.withdrawn_at.is_(None), _GRANT.c.expires_at > bindparam("now"))
-    .order_by(_GRANT.c.grant_id),
-    read=False,
-)
-_PARENTS: Final = select(_TOKEN.c.parent_jti).where(_among(_TOKEN.c.jti, "jtis"))
-_TOKENS: Final = _locking(
-    select(_TOKEN.c.jti, _TOKEN.c.parent_jti, _TOKEN.c.revoked_at)
-    .where(_among(_TOKEN.c.jti, "jtis"))
-    .order_by(_TOKEN.c.jti)
-)
+@lru_cache(maxsize=16)
+def _statements(dialect: Dialect, *, skip: bool) -> _Statements:
+    return _Statements(dialect, skip=skip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +83,24 @@ class HeldRows:
     def __init__(self, connection: Connection, names: Sequence[Names], now: datetime, *, waits: bool) -> None:
         self._connection = connection
         self._skips = not waits and connection.dialect.name != "sqlite"
+        self._statements = _statements(connection.dialect, skip=self._skips)
         agents = list({one.agent for one in names})
         subs = list({one.sub for one in names if one.sub})
-        self._agents = {row.agent_id: as_agent(row) for row in self._hold(_AGENTS, agents=agents)}
-        self._customers = {row.sub: row for row in self._hold(_CUSTOMERS, subs=subs)}
-        self._grants: dict[tuple[str, str], list[Row[Any]]] = {}
-        for row in self._hold(_GRANTS, subs=subs, agents=agents, now=now):
-            self._grants.setdefault((row.sub, row.agent), []).append(row)
         ancestors = self._ancestors({jti for one in names for jti in one.exchanged})
         jtis = ancestors.union(*(one.jtis for one in names))
-        self._tokens = {row.jti: row for row in self._hold(_TOKENS, jtis=list(jtis))}
+        agents_held, customers, grants, tokens = rows_of_each(
+            connection,
+            (self._statements.agents, {"agents": agents}),
+            (self._statements.customers, {"subs": subs}),
+            (self._statements.grants, {"subs": subs, "agents": agents, "now": now}),
+            (self._statements.tokens, {"jtis": list(jtis)}),
+        )
+        self._agents = {row.agent_id: as_agent(row) for row in agents_held}
+        self._customers = {row.sub: row for row in customers}
+        self._grants: dict[tuple[str, str], list[Any]] = {}
+        for row in grants:
+            self._grants.setdefault((row.sub, row.agent), []).append(row)
+        self._tokens = {row.jti: row for row in tokens}
 
     def lacks(self, names: Names) -> bool:
         """Tell whether something that an exchange is about was not held, which may be another's just now."""
@@ -119,15 +131,16 @@ class HeldRows:
         line = [self._tokens.get(one) for one in self._line(jti)]
         return all(row is not None and row.revoked_at is None for row in line)
 
-    def _hold(self, statements: _Locking, **values: object) -> Sequence[Row[Any]]:
-        return self._connection.execute(statements[self._skips], values).all()
+    def known_names(self) -> set[str]:
+        """Return every agent's identifier, and every audience at which one may act."""
+        return known_names(self._connection)
 
     def _ancestors(self, jtis: Collection[str]) -> set[str]:
         """Return what these tokens were exchanged for, and what that was; none of it ever changes."""
         found: set[str] = set()
         while jtis:
-            parents = self._connection.scalars(_PARENTS, {"jtis": list(jtis)})
-            jtis = {jti for jti in parents if jti is not None} - found
+            rows = self._statements.parents.rows(self._connection, {"jtis": list(jtis)})
+            jtis = {row.parent_jti for row in rows if row.parent_jti is not None} - found
             found |= jtis
         return found
 

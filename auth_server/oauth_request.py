@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from authlib.oauth2 import OAuth2Request
 from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError
@@ -14,9 +14,12 @@ from fastapi import Request
 from sqlalchemy.orm import Session
 from starlette.requests import ClientDisconnect
 
+from auth_server.audit import keep
 from auth_server.clients import Client
 from auth_server.oauth_errors import InvalidClient
+from auth_server.registered_agents import known_names
 from delegation.problem import Problem
+from delegation.record import Record
 from delegation.token import AccessToken
 from delegation.trace import current_trace_id
 
@@ -27,6 +30,7 @@ _PLAIN = frozenset({"grant_type", "response_type", "client_id", "redirect_uri", 
 _PLAIN_TEXT = re.compile(r"[\x20\x21\x23-\x5B\x5D-\x7E]*\Z")
 """What an error description may quote (RFC 6749 §5.2): Authlib's own descriptions quote these parameters."""
 _FORM = "application/x-www-form-urlencoded"
+_MALFORMED = "The parameters are malformed or too many."
 
 Parameters = Sequence[tuple[str, str]]
 
@@ -40,10 +44,11 @@ class _Payload(OAuth2Payload):
         self._datalist: defaultdict[str, list[str]] = defaultdict(list)
         for name, value in parameters:
             self._datalist[name].append(value)
+        self._data = {name: values[0] for name, values in self._datalist.items()}
 
     @property
     def data(self) -> dict[str, str]:
-        return {name: values[0] for name, values in self._datalist.items()}
+        return self._data
 
     @property
     def datalist(self) -> defaultdict[str, list[str]]:
@@ -61,7 +66,7 @@ class ServerRequest(OAuth2Request):
         method: str,
         uri: str,
         parameters: Parameters,
-        db: Session,
+        db: Session | None,
         now: datetime,
         trace_id: str | None = None,
     ) -> None:
@@ -69,9 +74,24 @@ class ServerRequest(OAuth2Request):
         self.payload: _Payload = _Payload(parameters)
         self.trace_id = trace_id or current_trace_id()
         self.client: Client | None = None
-        self.db = db
+        self._db = db
         self.now = now
         self.principal: AccessToken | None = None
+
+    @property
+    def db(self) -> Session:
+        """Return the request's transaction; an exchange has none of its own, but what it holds."""
+        if self._db is None:
+            raise RuntimeError("this request has no session")
+        return self._db
+
+    def keep(self, record: Record) -> None:
+        """Keep a record with the request's transaction."""
+        keep(self.db, record)
+
+    def known_names(self) -> set[str]:
+        """Return every agent's identifier, and every audience at which one may act."""
+        return known_names(self.db)
 
     @property
     def form(self) -> dict[str, str]:
@@ -103,10 +123,13 @@ def parse_parameters(encoded: str) -> list[tuple[str, str]]:
     """
     if not encoded.isascii():
         raise InvalidRequestError("The parameters are not URL-encoded.")
+    if encoded.count("&") >= _MAX_PARAMETERS:
+        raise InvalidRequestError(_MALFORMED)
     try:
-        parameters = parse_qsl(encoded, encoding="utf-8", errors="strict", max_num_fields=_MAX_PARAMETERS)
+        pairs = [one.split("=", 1) for one in encoded.split("&") if "=" in one]
+        parameters = [(_decoded(pair[0]), _decoded(pair[1])) for pair in pairs if pair[1]]
     except ValueError as error:
-        raise InvalidRequestError("The parameters are malformed or too many.") from error
+        raise InvalidRequestError(_MALFORMED) from error
     names = [name for name, _ in parameters if name not in _REPEATABLE]
     if len(names) != len(set(names)):
         raise InvalidRequestError("A parameter that may stand once stands twice.")
@@ -115,6 +138,13 @@ def parse_parameters(encoded: str) -> list[tuple[str, str]]:
             kind = InvalidScopeError if name == "scope" else InvalidRequestError
             raise kind("A parameter has a character that is not allowed.")
     return parameters
+
+
+def _decoded(text: str) -> str:
+    """Decode as `urllib.parse.parse_qsl` does, which takes three times as long where nothing is encoded."""
+    if "+" in text:
+        text = text.replace("+", " ")
+    return unquote_to_bytes(text).decode() if "%" in text else text
 
 
 def check_one_authentication(parameters: Parameters, authorization: Sequence[str]) -> None:

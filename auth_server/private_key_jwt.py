@@ -4,36 +4,31 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import anyio.from_thread
+from sqlalchemy import ARRAY, Connection, Dialect, String, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
 
 from auth_server.client_keys import ClientKeys
 from auth_server.clients import Client
 from auth_server.oauth_errors import InvalidClient
 from auth_server.oauth_request import ServerRequest
-from auth_server.tables import UsedAssertion, hashed
-from delegation.bearer import InvalidToken
+from auth_server.prepared import Prepared
+from auth_server.tables import Base, UsedAssertion, hashed
 from delegation.client_assertion import ASSERTION_TYPE
-from delegation.compact_jws import jose_header, unverified_claims
+from delegation.compact_jws import UnverifiedJwt, unverified_jwt
+from delegation.database import UtcDateTime
 from delegation.jwks import KeysUnavailable, UnknownKey
 from delegation.signing_key import ALGORITHM
-from delegation.verification import signed_claims
 
 LONGEST_ASSERTION_LIFE: Final = timedelta(minutes=5)
 _MAX_LENGTH: Final = 4096
 _JTI: Final = re.compile(r"[ -~]{1,256}")
 _TYPES: Final = frozenset({"jwt", "client-authentication+jwt"})
 
-
-_KEEP: Final = {
-    name: insert(UsedAssertion)
-    .on_conflict_do_nothing()
-    .returning(UsedAssertion.client_id, UsedAssertion.jti_hash)
-    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
-}
+_KEPT: Final = ("client_id", "jti_hash", "expires_at")
 
 FindClient = Callable[[str], Awaitable[Client | None]]
 """Finds the client of this identifier, on the event loop."""
@@ -68,7 +63,7 @@ class PrivateKeyJwt:
         """
         # Up to here nothing was asked in the request's transaction, so none waits for the client's keys.
         assertion = anyio.from_thread.run(self.verified, find, request.form, request.now)
-        if not use_once(request.db, [assertion])[0]:
+        if not use_once(request.db.connection(), [assertion])[0]:
             raise used_before()
         return assertion.client
 
@@ -81,42 +76,59 @@ class PrivateKeyJwt:
         encoded = form.get("client_assertion")
         if form.get("client_assertion_type") != ASSERTION_TYPE or not encoded:
             raise InvalidClient("client authentication is missing: send client_assertion (private_key_jwt)")
-        client_id, kid = _claimed_client(encoded)
+        jwt = _read(encoded)
+        client_id, kid = _claimed_client(jwt)
         client = await find(client_id)
         if client is None or form.get("client_id", client_id) != client_id:
             raise _refused("no client is registered under this identifier")
-        claims = await self._claims(encoded, client, kid)
+        claims = await self._claims(jwt, client, kid)
         expires_at = check_assertion(claims, client_id, self._issuer, now)
         return Assertion(client, hashed(claims["jti"]), expires_at)
 
-    async def _claims(self, encoded: str, client: Client, kid: str) -> dict[str, Any]:
+    async def _claims(self, jwt: UnverifiedJwt, client: Client, kid: str) -> dict[str, Any]:
         try:
-            return signed_claims(encoded, await self._keys.key(client, kid), (ALGORITHM,))
+            return jwt.verified_claims(await self._keys.key(client, kid), (ALGORITHM,))
         except KeysUnavailable as error:
             raise _refused("the client's keys cannot be had; is its jwks_uri served?") from error
-        except (UnknownKey, InvalidToken) as error:
+        except (UnknownKey, ValueError) as error:
             raise _refused("the assertion is not signed with a key that the client publishes") from error
 
 
-def use_once(db: Session, assertions: Sequence[Assertion]) -> list[bool]:
+def use_once(connection: Connection, assertions: Sequence[Assertion]) -> list[bool]:
     """Keep the `jti` of each; False for each that was used before, here or by one before it.
 
     They are spent with the requests' transaction, which is committed also when a request is refused.
     """
-    connection = db.connection()
     keys = [(assertion.client.client_id, assertion.jti_hash) for assertion in assertions]
     ends = dict(zip(keys, (assertion.expires_at for assertion in assertions), strict=True))
     # By primary key, as `auth_server.lock_order` has it for several rows.
-    rows = [
-        {"client_id": client_id, "jti_hash": jti_hash, "expires_at": ends[client_id, jti_hash]}
-        for client_id, jti_hash in sorted(ends)
-    ]
-    unused = set(map(tuple, connection.execute(_KEEP[connection.dialect.name], rows)))
+    rows = [(*key, ends[key]) for key in sorted(ends)]
+    spend = _spending(connection.dialect)
+    if connection.dialect.name == "sqlite":
+        unused = {row for one in rows for row in spend.rows(connection, dict(zip(_KEPT, one, strict=True)))}
+    else:
+        unused = set(spend.rows(connection, dict(zip(_KEPT, zip(*rows, strict=True), strict=True))))
     answer = []
     for key in keys:
         answer.append(key in unused)
         unused.discard(key)
     return answer
+
+
+@lru_cache(maxsize=16)
+def _spending(dialect: Dialect) -> Prepared:
+    """Return what keeps a row on SQLite, and on PostgreSQL all at once, a list for each column."""
+    table = Base.metadata.tables[UsedAssertion.__tablename__]
+    key = [table.c.client_id, table.c.jti_hash]
+    if dialect.name == "sqlite":
+        one = sqlite.insert(table).on_conflict_do_nothing().returning(*key)
+        return Prepared(one, dialect, key, sets=_KEPT)
+    lists = [
+        func.unnest(bindparam(name, type_=ARRAY(UtcDateTime if name == "expires_at" else String)))
+        for name in _KEPT
+    ]
+    several = postgresql.insert(table).from_select(_KEPT, select(*lists))
+    return Prepared(several.on_conflict_do_nothing().returning(*key), dialect, key)
 
 
 def used_before() -> InvalidClient:
@@ -145,15 +157,19 @@ def check_assertion(claims: Mapping[str, Any], client_id: str, issuer: str, now:
     return expires_at
 
 
-def _claimed_client(assertion: str) -> tuple[str, str]:
-    """Return who the assertion says it is from, and by which key; neither is verified yet."""
+def _read(assertion: str) -> UnverifiedJwt:
+    if len(assertion) > _MAX_LENGTH:
+        raise _refused("the assertion is too long")
     try:
-        if len(assertion) > _MAX_LENGTH:
-            raise _refused("the assertion is too long")
-        header, claims = jose_header(assertion), unverified_claims(assertion)
+        return unverified_jwt(assertion)
     except ValueError as error:
         raise _refused("the assertion is not a JWT") from error
-    kid, client_id = header.get("kid"), claims.get("sub")
+
+
+def _claimed_client(assertion: UnverifiedJwt) -> tuple[str, str]:
+    """Return who the assertion says it is from, and by which key; neither is verified yet."""
+    header = assertion.header
+    kid, client_id = header.get("kid"), assertion.claims.get("sub")
     if (
         str(header.get("typ", "JWT")).lower() not in _TYPES
         or header.get("alg") != ALGORITHM

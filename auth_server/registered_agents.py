@@ -1,10 +1,10 @@
 """The registry as requests read it: in their own transaction, so that a change counts at once."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from auth_server.agent_tables import RegisteredAgent
@@ -25,9 +25,9 @@ def agents_named(db: Session, names: Collection[str]) -> dict[str, Agent]:
     return {row.agent_id: as_agent(row) for row in rows}
 
 
-def known_names(db: Session) -> set[str]:
+def known_names(db: Session | Connection) -> set[str]:
     """Return every agent's identifier, and every audience at which one may act."""
-    rows: Sequence[RegisteredAgent] = db.scalars(select(RegisteredAgent)).all()
+    rows = db.execute(select(RegisteredAgent.agent_id, RegisteredAgent.scopes))
     return {name for row in rows for name in (row.agent_id, *row.scopes)}
 
 

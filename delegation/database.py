@@ -59,6 +59,7 @@ def _sqlite(url: URL) -> Engine:
         pool_size=4,
         max_overflow=0,
         pool_timeout=_TIMEOUT_SECONDS,
+        pool_use_lifo=True,  # what another connection has written, this one has to read from the file again
         hide_parameters=True,
     )
     event.listen(engine, "connect", _configure_sqlite)
@@ -110,6 +111,7 @@ def _postgresql(url: URL) -> Engine:
         max_overflow=0,
         pool_timeout=_TIMEOUT_SECONDS,
         pool_pre_ping=True,
+        pool_use_lifo=True,  # each connection has its own prepared statements
         connect_args={
             "connect_timeout": _TIMEOUT_SECONDS,
             "options": f"-c statement_timeout={_TIMEOUT_SECONDS * 1000}",

@@ -1,9 +1,14 @@
 """HTTP/1.1 as every service speaks it: uvicorn's, with a bound on all that a client can be slow with."""
 
-from asyncio import TimerHandle, Transport
+from asyncio import Event, TimerHandle, Transport
 from typing import Final
+from urllib.parse import unquote
 
+from httptools import parse_url
+from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from delegation.http_cycle import AnswerCycle
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """The most bytes of a request's address, header and trailer fields; also of what is not yet any of these."""
@@ -54,21 +59,22 @@ class HttpProtocol(HttpToolsProtocol):
     _body_began = 0.0
     _body_bytes = 0
     _taking_timer: TimerHandle | None = None
+    _idle_timer: TimerHandle | None = None
+    _idle_since = 0.0
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin, with our own bound on idleness."""
         super().connection_made(transport)
-        self.timeout_keep_alive = IDLE_SECONDS
-        self.timeout_keep_alive_task = self.loop.call_later(IDLE_SECONDS, self.timeout_keep_alive_handler)
+        self._expect_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()
         self._head_is_over()
         self._unset_taking_timer()
-        if self._body_timer is not None:
-            self._body_timer.cancel()
+        for timer in (self._body_timer, self._idle_timer):
+            if timer is not None:
+                timer.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Take the next bytes of the connection."""
@@ -78,7 +84,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._silent_bytes > MAX_HEAD_BYTES and not self._refused:
             self.send_400_response("")
-        idle = self.cycle is None or self.cycle.response_complete
+        idle = self._is_idle()
         # A WebSocket has become another protocol's by now.
         if idle and self._head_timer is None and self.transport.get_protocol() is self:
             self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
@@ -97,14 +103,35 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """End an answer; the last of it may have to be taken yet."""
-        super().on_response_complete()
+        self.server_state.total_requests += 1
         if self.transport.is_closing():
             self._expect_taking()
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._expect_request()
 
-    def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection, when its client has taken the last answer."""
-        super().timeout_keep_alive_handler()
+    def _expect_request(self) -> None:
+        # One timer serves for many requests: it looks how long there has been none.
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(IDLE_SECONDS, self._look_at_idleness)
+
+    def _look_at_idleness(self) -> None:
+        self._idle_timer = None
+        if self._in_head or not self._is_idle() or self.transport.is_closing():
+            return  # what is going on has a timer of its own, and sets this one when it has ended
+        left = self._idle_since + IDLE_SECONDS - self.loop.time()
+        if left > 0:
+            self._idle_timer = self.loop.call_later(left, self._look_at_idleness)
+            return
+        self.transport.close()
         self._expect_taking()
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be read, and close the connection: with 431 if it is its length."""
@@ -183,13 +210,17 @@ class HttpProtocol(HttpToolsProtocol):
         if b"#" in url:
             raise Malformed
         self._count(len(url))
-        super().on_url(url)
+        self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field, or a trailer field."""
         self._count(len(name) + len(value) + _FIELD_OVERHEAD)
-        self._hosts += name.lower() == b"host"
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Begin the request."""
@@ -197,7 +228,43 @@ class HttpProtocol(HttpToolsProtocol):
             raise Malformed
         self._head_is_over()
         self._body_began, self._body_bytes = self.loop.time(), 0
-        super().on_headers_complete()
+        self._begin_cycle()
+
+    def _begin_cycle(self) -> None:
+        """Do as uvicorn does, with a cycle of our own."""
+        scope, parser = self.scope, self.parser
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["http_version"] = version = parser.get_http_version()
+        if parser.should_upgrade() and self._should_upgrade():
+            return
+        url = parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
+        scope["raw_path"] = self.root_path.encode() + url.path
+        scope["query_string"] = url.query or b""
+        limit = self.limit_concurrency
+        has_room = limit is None or max(len(self.connections), len(self.tasks)) < limit
+        app = self.app if has_room else service_unavailable
+        before = self.cycle
+        cycle = self.cycle = AnswerCycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        cycle.loop = self.loop
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, app)
+        else:  # requests that do not wait for the answers before
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, app))
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""

@@ -57,14 +57,20 @@ class RemoteKeySet:
             UnknownKey: the source was asked and does not have it.
             KeysUnavailable: there are no keys that may still be relied on.
         """
-        if kid in self._keys and self._younger_than(_FRESH):
-            return self._keys[kid]
+        fresh = self.fresh_key(kid, self._clock())
+        if fresh is not None:
+            return fresh
         await self._fetch_if_due(kid)
         if not self._younger_than(_LAST_GOOD):
             raise KeysUnavailable(f"the keys at {self.jwks_uri} cannot be had")
         if kid not in self._keys:
             raise UnknownKey("no key with this kid")
         return self._keys[kid]
+
+    def fresh_key(self, kid: str, now: datetime) -> PyJWK | None:
+        """Return the key with this id, if that is known without asking the source."""
+        is_fresh = self._fetched_at is not None and abs(now - self._fetched_at) < _FRESH
+        return self._keys.get(kid) if is_fresh else None
 
     async def ready(self) -> bool:
         """Tell whether there are keys to verify with, fetching them if need be."""

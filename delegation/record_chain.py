@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 GENESIS: Final = "0" * 64
 """The previous hash of the first record."""
 
@@ -33,7 +35,10 @@ def canonical(value: Mapping[str, Any]) -> bytes:
     Those are objects with ASCII names, texts, integers, booleans, and lists and objects of them: names
     sorted, no white space, UTF-8, only what must be escaped escaped.
     """
-    return _ENCODER.encode(value).encode()
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # no record's value, but somebody may have written one into a row
+        return _ENCODER.encode(value).encode()
 
 
 def link_hash(previous_hash: str, position: int, record: Mapping[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """Records as rows, in services that keep state; each row is a link of the service's one chain."""
 
-import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -23,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from delegation.prepared import Prepared
-from delegation.record import OPTIONAL, Record
+from delegation.record import OPTIONAL, Record, ascii_json
 from delegation.record_chain import GENESIS, Head, hash_of_link
 
 LINK_COLUMNS: Final = frozenset({"id", "position", "previous_hash", "hash"})
@@ -143,7 +142,7 @@ def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
     for row in rows:
         for name in _JSON_COLUMNS:
             if row[name] is not None:
-                row[name] = json.dumps(row[name])
+                row[name] = ascii_json(row[name])
     _statements(table).insert.run(connection, *rows)
 
 

@@ -1,5 +1,7 @@
 """A service's own key pair: made by itself at its first start, kept in its data folder, never leaving it."""
 
+import json
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
@@ -12,6 +14,7 @@ from joserfc.jwk import ECKey
 from delegation.secret_file import write_once
 
 ALGORITHM: Final = "ES256"
+_JSON: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 class SigningKey:
@@ -29,6 +32,7 @@ class SigningKey:
             "alg": ALGORITHM,
         }
         self.public = jwt.PyJWK(self.public_jwk)
+        self._headers: dict[str, str] = {}
 
     @classmethod
     def generate(cls) -> Self:
@@ -59,8 +63,13 @@ class SigningKey:
         write_once(path, self._pem())
 
     def sign(self, claims: Mapping[str, Any], typ: str) -> str:
-        """Return the claims as a signed JWT with this `typ`."""
-        return jwt.encode(dict(claims), self.private_key, ALGORITHM, headers={"typ": typ, "kid": self.kid})
+        """Return the claims as a signed JWT with this `typ` (RFC 7515 §3.1)."""
+        header = self._headers.get(typ)
+        if header is None:  # always the same text, for the few `typ` that there are
+            header = self._headers[typ] = _part({"alg": ALGORITHM, "kid": self.kid, "typ": typ})
+        signing_input = f"{header}.{_part(claims)}"
+        signature = self.public.Algorithm.sign(signing_input.encode(), self.private_key)
+        return f"{signing_input}.{_base64url(signature)}"
 
     def as_joserfc(self) -> ECKey:
         """Return the private key in the form that Authlib hands to joserfc."""
@@ -70,6 +79,14 @@ class SigningKey:
         return self.private_key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
+
+
+def _part(value: Mapping[str, Any]) -> str:
+    return _base64url(_JSON.encode(dict(value)).encode())
+
+
+def _base64url(value: bytes) -> str:
+    return urlsafe_b64encode(value).decode().rstrip("=")
 
 
 def jwk_set(*keys: SigningKey) -> dict[str, Any]:

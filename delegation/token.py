@@ -1,5 +1,6 @@
 """Access tokens as types. Past the verifier there is no claims dictionary any more."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -80,6 +81,26 @@ class AccessToken:
     expires_at: datetime
     may_act: str | None = None
     account_transfer: AccountTransfer | None = None
+
+    # Of a token that is remembered, what follows is asked for with every call.
+    @cached_property
+    def record_members(self) -> Mapping[str, Any]:
+        """Return the members of a record that the token fills."""
+        return {
+            "sub": self.subject,
+            "act": self.actors,
+            "client_id": self.client_id,
+            "aud": self.audience,
+            "scope": str(self.scope),
+            "jti": self.jti,
+        }
+
+    @cached_property
+    def call_members(self) -> Mapping[str, Any]:
+        """Return what a record's `call` says of the token: times in seconds since 1970, and its details."""
+        times = {"iat": int(self.issued_at.timestamp()), "exp": int(self.expires_at.timestamp())}
+        details = self.account_transfer.as_claim() if self.account_transfer else []
+        return times | ({"authorization_details": details} if details else {})
 
     @cached_property
     def actors(self) -> tuple[str, ...]:

@@ -1,19 +1,18 @@
 """One trace id from the browser's click to the ledger (W3C Trace Context)."""
 
 import re
+from collections.abc import Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from delegation.random_ids import random_id
+from delegation.random_ids import ordered_id, random_id
 
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """This service's place in a trace: ids in lower-case hex, 32 and 16 digits."""
 
     trace_id: str
@@ -30,7 +29,7 @@ _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 def start_trace(trace_id: str | None = None) -> Trace:
     """Begin a span in the given trace, or in a new one, and make it the current one of this context."""
-    trace = Trace(trace_id or random_id(), random_id()[:16])
+    trace = Trace(trace_id or ordered_id(), random_id()[:16])
     _current.set(trace)
     return trace
 
@@ -65,6 +64,12 @@ class TraceMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
         if scope["type"] == "http":
-            values = [value for name, value in scope["headers"] if name == b"traceparent"]
-            start_trace(incoming_trace_id(values[0].decode("latin-1") if values else None))
+            start_trace(_trace_id_of(scope["headers"]))
         await self._app(scope, receive, send)
+
+
+def _trace_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    for name, value in headers:
+        if name == b"traceparent":
+            return incoming_trace_id(value.decode("latin-1"))
+    return None

@@ -58,7 +58,14 @@ class TokenVerifier:
             InvalidToken: any check failed; the description names it and quotes nothing from the token.
             Unverifiable: the issuer's keys cannot be had, or it cannot be known which tokens have ended.
         """
-        known = self._verified.get(encoded)
+        known, now = self._verified.get(encoded), self._clock()
+        if known is None or not known.holds(self.keys.fresh_key(known.kid, now), now):
+            known = await self._found(encoded, known)
+        if self._revocations is not None:
+            self._revocations.check(known.token)
+        return known.token
+
+    async def _found(self, encoded: str, known: Verified | None) -> Verified:
         kid = known.kid if known else key_id(encoded, self._algorithms)
         try:
             key = await self.keys.key(kid)
@@ -66,14 +73,12 @@ class TokenVerifier:
             raise InvalidToken("The token is signed with a key that the issuer does not have.") from error
         now = self._clock()
         if known and known.holds(key, now):
-            token = known.token
-        else:
-            claims = signed_claims(encoded, key, self._algorithms)
-            token = access_token(claims, self.issuer, self.audience, now)
-            self._verified.add(encoded, Verified(token, key, kid, now))
-        if self._revocations is not None:
-            self._revocations.check(token)
-        return token
+            return known
+        claims = signed_claims(encoded, key, self._algorithms)
+        token = access_token(claims, self.issuer, self.audience, now)
+        found = Verified(token, key, kid, now)
+        self._verified.add(encoded, found)
+        return found
 
     def check_still_good(self, token: AccessToken) -> None:
         """Let a token pass that was verified some time ago and has neither expired nor ended since.

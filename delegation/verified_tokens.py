@@ -19,7 +19,7 @@ class Verified:
     kid: str
     at: datetime
 
-    def holds(self, key: PyJWK, now: datetime) -> bool:
+    def holds(self, key: PyJWK | None, now: datetime) -> bool:
         """Tell whether to verify it again would find the same: by what the issuer's key is now, and the time.
 
         A clock that was set back makes us verify again: then a token may be not valid yet.

@@ -2,9 +2,10 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import aclosing, asynccontextmanager, nullcontext
 from functools import lru_cache, partial
+from typing import Final
 
 import httpx2
 from starlette.applications import Starlette
@@ -38,10 +39,17 @@ from gateway.published import published_routes
 from gateway.rate import Limits
 from gateway.readiness import checks, warnings
 from gateway.record_store import RecordStore
+from gateway.relay import Relay
 from gateway.settings import DATABASE_FILE, POLICIES, TOOLS, Settings
 from gateway.tool_registry import ToolRegistry
 from gateway.tool_store import ToolStore
 from gateway.upstream import Upstream
+
+_OWN_PATHS: Final = frozenset([*map(str.encode, OWN_PATHS), None])
+"""As they stand in requests; what has none is the server's start and end."""
+_MCP: Final = MCP.encode()
+_YOUNG_OBJECTS: Final = 5000
+"""So many more objects than before make Python look for cycles among the young; its own bound is 700."""
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> ASGIApp:
@@ -83,8 +91,10 @@ def _wired(settings: Settings, clock: Clock, upstream: Upstream | None) -> ASGIA
         watching = asyncio.create_task(policy.watch(settings.policy_look_seconds))
         counting = aclosing(redis) if redis else nullcontext()
         async with http, behind, decisions, receiving(receiver), keeper, counting:
-            # What was made until now stays: to look through all of it for garbage would hold calls up.
+            # What was made until now stays: to look through all of it for garbage would hold calls up. A call
+            # leaves no cycles behind, so garbage is looked for less often.
             gc.freeze()
+            gc.set_threshold(_YOUNG_OBJECTS)
             yield
             watching.cancel()
 
@@ -126,21 +136,22 @@ def _wired(settings: Settings, clock: Clock, upstream: Upstream | None) -> ASGIA
         exception_handlers={UnsoundPolicy: no_policy},
         lifespan=lifespan,
     )
-    door = Door(settings, policy, verifier, behind, clock, decisions, limits)
+    relay = Relay(behind, settings.held_body_seconds)
+    door = Door(settings, policy, verifier, relay, clock, decisions, limits)
     if upstream is None:
         return TraceMiddleware(partial(_to_ext_authz, own, ExtAuthz(door)))
-    mcp_door = McpDoor(settings, policy, verifier, upstream, clock, decisions, limits, tools)
+    mcp_door = McpDoor(settings, policy, verifier, upstream, relay, clock, decisions, limits, tools)
     return TraceMiddleware(partial(_to_door, own, door, mcp_door))
 
 
-async def _to_door(
+def _to_door(
     own: ASGIApp, door: ASGIApp, mcp_door: ASGIApp, scope: Scope, receive: Receive, send: Send
-) -> None:
+) -> Awaitable[None]:
     # By the raw path: a path that only decodes to one of ours is the policy's to judge.
-    path = scope["raw_path"].decode("latin-1") if scope["type"] != "lifespan" else ""
-    is_own = scope["type"] == "lifespan" or path in OWN_PATHS
-    chosen = mcp_door if path == MCP and scope["type"] == "http" else own if is_own else door
-    await chosen(scope, receive, send)
+    path = scope.get("raw_path")
+    if path not in _OWN_PATHS:
+        return door(scope, receive, send)
+    return (mcp_door if path == _MCP and scope["type"] == "http" else own)(scope, receive, send)
 
 
 async def _to_ext_authz(own: ASGIApp, ext_authz: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

@@ -57,7 +57,7 @@ class Auditing:
             token = await self._auditor(request)
             query = AuditQuery.model_validate(dict(request.query_params))
             record = self._record(None, token)
-            await self._decisions.permit(record, before_effect=True)
+            await self._decisions.permit_on_disk(record)
             print_record(record)
         except BearerError as error:
             return self._refused(replace(deny_token(error), next_step=_NEXT_STEP), token)

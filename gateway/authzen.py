@@ -142,7 +142,7 @@ class AccessEvaluation:
             **of_token(request.token if request else None),
         )
         if isinstance(decision, Permit):
-            await self._decisions.permit(record, before_effect=True)
+            await self._decisions.permit_on_disk(record)
         else:
             self._decisions.refusal(record)
         print_record(record)

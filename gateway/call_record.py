@@ -1,16 +1,15 @@
 """The record of a decision: enough to explain it and to decide it again, and nothing that is a secret."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from starlette.types import Scope
 
 from delegation.record import Record, of_token
 from delegation.token import AccessToken
 from gateway.arguments import UnusableArgument
-from gateway.condition import Value, authorization_details
+from gateway.condition import Value
 from gateway.decision import Decision, Deny, Permit, Request
 
 STEP: Final = 5
@@ -20,8 +19,7 @@ _LONGEST_RECORDED_TEXT: Final = 36
 token is so short."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """A decision and what it was made from; `request` is None where it did not come to an operation."""
 
     decision: Decision
@@ -55,22 +53,21 @@ def record_of(decided: Decided, now: datetime, resource: str, call: Mapping[str,
 
 def recorded_call(decision: Decision, request: Request) -> dict[str, Any]:
     """Return what the decision looked at and its record says nowhere else."""
-    found: dict[str, Any] = {
-        "iat": int(request.token.issued_at.timestamp()),
-        "exp": int(request.token.expires_at.timestamp()),
-        "authorization_details": authorization_details(request.token),
-        "kind": decision.kind if isinstance(decision, Deny) else None,
-        "observed": decision.observed.kind if isinstance(decision, Permit) and decision.observed else None,
-    }
+    found: dict[str, Any] = dict(request.token.call_members)
+    if isinstance(decision, Deny):
+        found["kind"] = decision.kind
+    elif decision.observed is not None:
+        found["observed"] = decision.observed.kind
     if request.exceeded is not None:
         one = request.exceeded
         found["exceeded"] = {"of": one.of, "rate": str(one.rate), "wait_seconds": one.wait_seconds}
     if isinstance(request.arguments, UnusableArgument):
         found["unusable"] = str(request.arguments)
-    else:
-        found["arguments"] = {name: one for name, one in request.arguments.items() if not _long(one)}
-        found["left_out"] = [name for name, one in request.arguments.items() if _long(one)]
-    return {name: value for name, value in found.items() if value not in (None, [], {})}
+    elif request.arguments:
+        kept = {name: one for name, one in request.arguments.items() if not _long(one)}
+        left_out = [name for name in request.arguments if name not in kept]
+        found |= {name: some for name, some in (("arguments", kept), ("left_out", left_out)) if some}
+    return found
 
 
 def _long(value: Value) -> bool:
@@ -79,6 +76,8 @@ def _long(value: Value) -> bool:
 
 def _recordable(path: str) -> str:
     """Return a path without any segment that could be a secret in the wrong place."""
+    if len(path) <= _LONGEST_RECORDED_TEXT:
+        return path
     segments = path.split("/")
     kept = "/".join(one if len(one) <= _LONGEST_RECORDED_TEXT else "..." for one in segments)
     return kept[:_MAX_RECORDED_PATH]

@@ -5,9 +5,8 @@ CEL (cel.dev) has no loops, no side effects and no access to anything but the va
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cel_expr_python import cel
 
@@ -22,8 +21,7 @@ _DETAILS: Final = cel.Type.List(cel.Type.Map(cel.Type.STRING, cel.Type.DYN))
 _ERROR: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?: \(in container ''\))?$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What a condition may look at: a verified token, the call's arguments, and the time (aware UTC)."""
 
     token: AccessToken

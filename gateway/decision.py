@@ -13,8 +13,7 @@ from gateway.policy import Operation, Policy
 from gateway.rate import Exceeded
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What is decided on: an operation's name, under whose authority, with what, and when.
 
     `token` is verified for the policy's audience. `arguments` are those that the policy declares, or why
@@ -48,8 +47,7 @@ class Deny:
     retry_after_seconds: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
+class Permit(NamedTuple):
     """The call may go on to the resource as this operation.
 
     `observed` is the refusal that the operation's conditions would have been, were they enforced.

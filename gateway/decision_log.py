@@ -17,7 +17,7 @@ from delegation.health import NotReady
 from delegation.record import Record, print_records
 from gateway.record_store import RecordStore
 
-_GATHER_SECONDS: Final = 0.1
+_GATHER_SECONDS: Final = 0.02
 """How long records that nobody waits for are gathered, at most, before they are written together."""
 _RETRY_SECONDS: Final = 0.25
 _MOST_AT_ONCE: Final = 1000
@@ -84,28 +84,38 @@ class DecisionLog:
             _log.error("stopped with %d records unwritten; they are on standard output alone", left)
         self._store.dispose()
 
-    async def print(self, record: Record) -> None:
-        """Write a record to standard output; return when it is there, with those of the moment."""
+    def print(self, record: Record) -> None:
+        """Write a record to standard output in the event loop's next turn, with those of the moment."""
         self._unprinted.append(record)
         if len(self._unprinted) == 1:
             self._loop.call_soon(self._print)
+
+    async def printed(self, record: Record) -> None:
+        """Write a record to standard output; return when it is there."""
+        self.print(record)
         await asyncio.sleep(0)  # the event loop's turn comes after `_print`, which stands in line before us
 
     def _print(self) -> None:
         records, self._unprinted = self._unprinted, []
         print_records(records)
 
-    async def permit(self, record: Record, *, before_effect: bool) -> None:
-        """Take the record of a permit; return when it is on disk if that must be before the effect.
+    def permit(self, record: Record) -> None:
+        """Take the record of a permit without an effect, which is written soon.
+
+        Raises:
+            CannotRecord: it may not be allowed.
+        """
+        self._take(_Entry(record, self._monotonic(), None), self._capacity)
+
+    async def permit_on_disk(self, record: Record) -> None:
+        """Take the record of a permit and return when it is on disk: only then may its effect begin.
 
         Raises:
             CannotRecord: it may not be allowed. A record that was just being committed may still appear.
         """
-        waiter = self._loop.create_future() if before_effect else None
+        waiter = self._loop.create_future()
         entry = _Entry(record, self._monotonic(), waiter)
         self._take(entry, self._capacity)
-        if waiter is None:
-            return
         try:
             async with asyncio.timeout(self._wait_seconds):
                 await waiter

@@ -22,13 +22,13 @@ from gateway.policy import WITH_BODY, Operation, Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.problems import refused, unanswered
 from gateway.recorded_decision import recorded
-from gateway.relay import CutShort, relay
+from gateway.relay import CutShort, Relay
 from gateway.request_body import BodyTooLong, CallerGone, UnusableBody, held_body
 from gateway.request_headers import ambiguity, declared_length, has_body, headers_of
 from gateway.response_headers import decision_headers
 from gateway.rest import Target, target_of
 from gateway.settings import Settings
-from gateway.upstream import Upstream, UpstreamFault
+from gateway.upstream import UpstreamFault
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
 """The methods that change nothing at the resource; a permit for any other is on disk before its effect."""
@@ -45,7 +45,7 @@ class Door:
         settings: Settings,
         policy: PolicyFile,
         verifier: Callable[[Policy], TokenVerifier],
-        upstream: Upstream,
+        relay: Relay,
         clock: Clock,
         decisions: DecisionLog,
         limits: CountedCalls,
@@ -53,7 +53,7 @@ class Door:
         self._settings = settings
         self._policy = policy
         self._verifier = verifier
-        self._upstream = upstream
+        self._relay = relay
         self._clock = clock
         self._decisions = decisions
         self._limits = limits
@@ -72,22 +72,22 @@ class Door:
         )
         decision, headers = decided.decision, decision_headers(decided.decision, record.decision_id)
         if isinstance(decision, Deny):
+            await self._decisions.printed(record)
             answer = refused(decision, headers, self._settings.resource_metadata_url)
             await answer(scope, receive, send)
             return
+        self._decisions.print(record)  # it is out before the resource can have answered
         await self._pass_on(decision, headers, scope, receive, send)
 
     async def _pass_on(
         self, permit: Permit, headers: dict[str, str], scope: Scope, receive: Receive, send: Send
     ) -> None:
         try:
-            await relay(
+            await self._relay(
                 scope,
                 receive,
                 send,
-                upstream=self._upstream,
                 max_body_bytes=self._settings.max_body_bytes,
-                caller_seconds=self._settings.held_body_seconds,
                 add=[(name.encode(), value.encode()) for name, value in headers.items()],
             )
         except (UpstreamFault, UnusableBody) as fault:
@@ -115,10 +115,15 @@ class Door:
         target = target_of(policy, scope["method"], scope["raw_path"])
         if isinstance(target, Deny):
             return Decided(target, token, policy.version), receive
+        objection = self._objection(scope, target.operation)
+        reads_body = policy.operations[target.operation].reads_body
+        if objection is None and not reads_body:
+            return await self._decided(policy, scope, target, token, b""), receive
+        # What the token alone forbids comes first, and before anybody waits for a body.
         request = Request(target.operation, token, self._clock(), {})
-        refusal = refusal_of_token(policy, request) or self._objection(scope, target.operation)
+        refusal = refusal_of_token(policy, request) or objection
         body = b""
-        if refusal is None and policy.operations[target.operation].reads_body:
+        if refusal is None:
             try:
                 body, receive = await self._held(scope, receive)
                 verifier.check_still_good(token)

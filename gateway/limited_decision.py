@@ -1,7 +1,6 @@
 """The decision and the count against limits, in one step that nothing can come between."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -43,14 +42,14 @@ async def decided_and_counted(
     request = Request(operation, token, now, arguments)
     decision = decide(policy, request)
     rate = policy.operations[operation].rate
-    limits = limits_of(operation, rate.agent, rate.customer, token) if isinstance(decision, Permit) else []
-    if not limits:
+    if not isinstance(decision, Permit) or (rate.agent is None and rate.customer is None):
         return request, decision
+    limits = limits_of(operation, rate.agent, rate.customer, token)
     try:
         exceeded = await counted_calls.take(limits, now)
     except LimitsUnavailable:
         return request, deny_uncountable(operation)
     if exceeded is not None:
-        request = replace(request, exceeded=exceeded)
+        request = request._replace(exceeded=exceeded)
         decision = decide(policy, request)
     return request, decision

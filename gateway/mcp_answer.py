@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from delegation.scope import Scope
@@ -12,6 +11,7 @@ from gateway.mcp_headers import VERSION
 from gateway.mcp_message import Id
 from gateway.mcp_revision import SERVED
 from gateway.problems import refusal_headers
+from gateway.request_headers import RequestHeaders
 from gateway.strict_json import json_text
 from gateway.tool_definition import ToolDefinition
 from gateway.upstream import UpstreamFault
@@ -34,7 +34,7 @@ def refused(
     id_: Id | None,
     decision: Mapping[str, str],
     resource_metadata_url: str,
-    headers: Headers,
+    headers: RequestHeaders,
     required: Scope,
 ) -> Response:
     """Answer a denied message; `headers` are the request's own, `required` is the operation's scope."""

@@ -35,6 +35,7 @@ from gateway.mcp_revision import CALL, LIST, MODERN
 from gateway.policy import Policy
 from gateway.policy_file import PolicyFile, UnsoundPolicy
 from gateway.recorded_decision import recorded
+from gateway.relay import Relay
 from gateway.request_body import CallerGone, UnusableBody
 from gateway.request_headers import RequestHeaders, headers_of
 from gateway.response_headers import decision_headers
@@ -78,6 +79,7 @@ class McpDoor:
         policy: PolicyFile,
         verifier: Callable[[Policy], TokenVerifier],
         upstream: Upstream,
+        relay: Relay,
         clock: Clock,
         decisions: DecisionLog,
         limits: CountedCalls,
@@ -88,6 +90,7 @@ class McpDoor:
         self._policy = policy
         self._verifier = verifier
         self._upstream = upstream
+        self._relay = relay
         self._clock = clock
         self._decisions = decisions
         self._limits = limits
@@ -107,12 +110,16 @@ class McpDoor:
             before_effect=exchange.changes,
         )
         decision, fields = decided.decision, decision_headers(decided.decision, record.decision_id)
+        message, policy, token = exchange.message, exchange.policy, exchange.token
+        if isinstance(decision, Deny) or (message is not None and message.method == LIST):
+            await self._decisions.printed(record)
+        else:
+            self._decisions.print(record)  # it is out before the server can have answered
         if isinstance(decision, Deny):
             url, required = self._settings.resource_metadata_url + PATH, exchange.required(decision.operation)
             answer = refused(decision, exchange.id, fields, url, exchange.headers, required)
             await answer(scope, receive, send)
             return
-        message, policy, token = exchange.message, exchange.policy, exchange.token
         assert message is not None and policy is not None and token is not None  # noqa: S101, PT018 - permitted
         if message.method == LIST:
             shown = (
@@ -129,7 +136,7 @@ class McpDoor:
             fields,
             exchange.required(decision.operation),
         )
-        await pass_on(onward, scope, exchange.receive, send, self._upstream, self._settings.held_body_seconds)
+        await pass_on(onward, scope, exchange.receive, send, self._relay)
 
     async def _judged(self, exchange: _Exchange) -> Decided:
         """Decide by one and the same policy throughout."""

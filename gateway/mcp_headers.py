@@ -3,13 +3,12 @@
 from collections.abc import Collection
 from typing import Final
 
-from starlette.datastructures import Headers
-
 from gateway.arguments import is_json
 from gateway.decision import Deny
 from gateway.mcp_field_value import decoded
 from gateway.mcp_message import Message, Refused
 from gateway.mcp_revision import CALL, INITIALIZE, MODERN, SERVED
+from gateway.request_headers import RequestHeaders
 
 VERSION: Final = "mcp-protocol-version"
 _METHOD: Final = "mcp-method"
@@ -19,7 +18,7 @@ _META_CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
 _ACCEPTED: Final = ("application/json", "text/event-stream")
 
 
-def objection(headers: Headers) -> Deny | None:
+def objection(headers: RequestHeaders) -> Deny | None:
     """Refuse a request whose body or whose answer would be of a type that MCP does not have."""
     if not is_json(headers.get("content-type", "")):
         reason = "The body must be JSON, and say so: content-type application/json."
@@ -31,7 +30,7 @@ def objection(headers: Headers) -> Deny | None:
     return None
 
 
-def foreign_origin(headers: Headers, origins: Collection[str]) -> Deny | None:
+def foreign_origin(headers: RequestHeaders, origins: Collection[str]) -> Deny | None:
     """Refuse a request that a web page made which is not known here: so none can be rebound to this door."""
     if all(origin in origins for origin in headers.getlist("origin")):
         return None
@@ -39,12 +38,12 @@ def foreign_origin(headers: Headers, origins: Collection[str]) -> Deny | None:
     return Deny(403, "foreign-origin", reason, "Ask who runs this gateway to allow the origin.")
 
 
-def is_modern(headers: Headers, message: Message) -> bool:
+def is_modern(headers: RequestHeaders, message: Message) -> bool:
     """Tell whether a message is of the revision in which each one stands for itself."""
     return _value(headers, VERSION) == MODERN or _META_VERSION in message.meta
 
 
-def agreed_version(headers: Headers, message: Message) -> str | None:
+def agreed_version(headers: RequestHeaders, message: Message) -> str | None:
     """Return the revision that a message is of; None for an older one that does not say, as `initialize`.
 
     Raises:
@@ -70,7 +69,7 @@ def agreed_version(headers: Headers, message: Message) -> str | None:
     return version
 
 
-def check_name(headers: Headers, message: Message) -> None:
+def check_name(headers: RequestHeaders, message: Message) -> None:
     """Raise `Refused` where a message that is let through names something else than its header."""
     name = message.params.get("name") if message.method == CALL else None
     value = _value(headers, _NAME)
@@ -80,7 +79,7 @@ def check_name(headers: Headers, message: Message) -> None:
         raise mismatch(f"The header {_NAME} is not the name in the body.", message)
 
 
-def _value(headers: Headers, field: str) -> str | None:
+def _value(headers: RequestHeaders, field: str) -> str | None:
     """Return a field's value, without the whitespace around it, which is none of it (RFC 9110 §5.5)."""
     value = headers.get(field)
     return None if value is None else value.strip(" \t")

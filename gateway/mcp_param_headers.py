@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from starlette.datastructures import Headers
-
 from gateway.mcp_field_value import decoded, encoded
+from gateway.request_headers import RequestHeaders
 
 _PREFIX: Final = "mcp-param-"
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}\Z")
@@ -26,7 +25,7 @@ def repeated_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) 
     }
 
 
-def disagreeing(headers: Headers, wanted: Mapping[str, str]) -> str | None:
+def disagreeing(headers: RequestHeaders, wanted: Mapping[str, str]) -> str | None:
     """Return the name of a field that is missing, twice there, or says something else; None if all agree."""
     for name, text in wanted.items():
         values = headers.getlist(name)

@@ -13,9 +13,9 @@ from gateway.decision import Permit
 from gateway.mcp_answer import unanswered
 from gateway.mcp_listing import PATH
 from gateway.mcp_message import Message
-from gateway.relay import CutShort, relay
+from gateway.relay import CutShort, Relay
 from gateway.request_body import CallerGone, replaying
-from gateway.upstream import Upstream, UpstreamFault
+from gateway.upstream import UpstreamFault
 
 _REPLACED: Final = frozenset({b"content-length", b"content-type", b"transfer-encoding"})
 # As of header fields: what else a caller writes there could be taken for somebody's word.
@@ -42,10 +42,8 @@ class Onward:
     required: TokenScope
 
 
-async def pass_on(
-    onward: Onward, scope: Scope, receive: Receive, send: Send, upstream: Upstream, caller_seconds: float
-) -> None:
-    """Send the message to the server and its answer to the caller; `caller_seconds` is as for `relay`."""
+async def pass_on(onward: Onward, scope: Scope, receive: Receive, send: Send, relay: Relay) -> None:
+    """Send the message to the server and its answer to the caller."""
     fields = onward.fields
     meta = {name: value for name, value in onward.message.meta.items() if name in _META}
     message = onward.message.with_meta(meta | {"traceparent": current_trace().traceparent})
@@ -60,9 +58,7 @@ async def pass_on(
             as_judged | target,
             replaying(body, receive),
             send,
-            upstream=upstream,
             max_body_bytes=len(body),
-            caller_seconds=caller_seconds,
             add=[(name.encode(), value.encode()) for name, value in fields.items()],
             pass_on=onward.repeated,
         )

@@ -41,6 +41,8 @@ OWN_PATHS: Final = (
 )
 """What the gateway answers itself; no operation can stand there."""
 
+_DEPTHS: Final = tuple(map(str, range(1, MAX_ACTOR_DEPTH + 1)))
+
 WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 """The methods whose calls may have a body; in the others it has no meaning (RFC 9110 §9.3.1, §9.3.5)."""
 
@@ -63,7 +65,7 @@ def _template(text: object) -> PathTemplate:
 
 
 def _depth(text: object) -> int:
-    if not isinstance(text, str) or not text.isdecimal() or not 1 <= int(text) <= MAX_ACTOR_DEPTH:
+    if not isinstance(text, str) or text not in _DEPTHS:
         raise ValueError(f"must be a whole number from 1 to {MAX_ACTOR_DEPTH}")
     return int(text)
 
@@ -235,7 +237,7 @@ class Policy(BaseModel):
         policy._version = version
         return policy
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Return the SHA-256 of the policy file in hex; empty for a policy that came from no file."""
         return self._version

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -119,7 +120,10 @@ def _keep(policy: Policy, path: Path, folder: Path) -> None:
         file = folder / f"{policy.version}.yaml"
         if hashlib.sha256(text).hexdigest() == policy.version and not file.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(text)
+            # Under its name there is the whole of it or nothing, whenever we are ended.
+            unfinished = file.with_suffix(f".{os.getpid()}.unfinished")
+            unfinished.write_bytes(text)
+            unfinished.replace(file)
     except OSError as error:
         _log.warning("policy %s cannot be kept in %s: %s", policy.version, folder, error.strerror)
 

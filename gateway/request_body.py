@@ -38,23 +38,22 @@ class CallerGone(Exception):
 
 
 class RequestBody:
-    """The body of one ASGI request; `limit` is in bytes, `seconds` is how long its caller may take over it.
+    """The body of one ASGI request, `limit` bytes at most; its caller may take `seconds` over it."""
 
-    `content` gives it piece by piece, each as soon as it is here, and is None where there is none. In the
-    place of a piece it raises `BodyTooLong` or `BodyTooSlow`, and `CallerGone` when the rest will never come.
-    """
-
-    def __init__(self, receive: Receive, *, present: bool, limit: int, seconds: float) -> None:
+    def __init__(self, receive: Receive, *, limit: int, seconds: float) -> None:
         self._receive = receive
         self._limit = limit
         self._seconds = seconds
         self._over = asyncio.Event()
-        self.content = self.pieces() if present else None
-        if not present:
-            self._over.set()
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """Give the body piece by piece."""
+        """Give the body piece by piece, each as soon as it is here.
+
+        Raises:
+            BodyTooLong: in the place of a piece.
+            BodyTooSlow: in the place of a piece.
+            CallerGone: the rest will never come.
+        """
         length, more = 0, True
         try:
             while more:
@@ -85,8 +84,13 @@ class RequestBody:
     async def caller_gone(self) -> None:
         """Return when the caller has closed the connection, which shows once the body is over."""
         await self._over.wait()
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        await caller_gone(self._receive)
+
+
+async def caller_gone(receive: Receive) -> None:
+    """Return when the caller of a request without a body, or with none left, has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def held_body(receive: Receive, *, present: bool, limit: int, seconds: float) -> tuple[bytes, Receive]:
@@ -98,7 +102,7 @@ async def held_body(receive: Receive, *, present: bool, limit: int, seconds: flo
     """
     if not present:
         return b"", receive
-    body = RequestBody(receive, present=False, limit=limit, seconds=seconds)
+    body = RequestBody(receive, limit=limit, seconds=seconds)
     held = b"".join([piece async for piece in body.pieces()])
     return held, replaying(held, receive)
 

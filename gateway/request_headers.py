@@ -1,11 +1,10 @@
 """What of a request goes on to the resource, and what makes one that nothing of it may."""
 
 import re
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 from urllib.parse import parse_qs
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from delegation.bearer import InvalidRequest
@@ -29,27 +28,38 @@ _READ: Final = "gateway.request_headers"
 _QUERY: Final = re.compile(rb"[\x21\x22\x24-\x7E]*\Z")
 
 
-class RequestHeaders(Headers):
-    """The header fields of one request, sorted by name once; Starlette's looks through all each time."""
+class RequestHeaders(Mapping[str, str]):
+    """The header fields of one request, sorted by name once; Starlette's looks through all each time.
+
+    A mapping of name, in lower case, to the first value.
+    """
 
     def __init__(self, scope: Scope) -> None:
-        super().__init__(scope=scope)
         self.read_from = scope["headers"]
         self.fields: dict[str, list[str]] = {}
-        for name, value in scope["headers"]:
+        for name, value in self.read_from:
             self.fields.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+
+    @property
+    def has_repeated(self) -> bool:
+        """Tell whether any field is there more than once."""
+        return len(self.fields) != len(self.read_from)
 
     def getlist(self, key: str) -> list[str]:
         """Return every value of a field."""
-        return self.fields.get(key.lower(), [])
+        return self.fields.get(key, [])
 
-    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - the mapping's own type
-        """Return the first value of a field."""
-        values = self.fields.get(key.lower())
-        return values[0] if values else default
+    def __getitem__(self, key: str) -> str:
+        return self.fields[key][0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.fields)
+
+    def __len__(self) -> int:
+        return len(self.fields)
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and key.lower() in self.fields
+        return key in self.fields
 
 
 def headers_of(scope: Scope) -> RequestHeaders:
@@ -65,17 +75,19 @@ def ambiguity(headers: RequestHeaders, query: bytes) -> str | None:
     if query and not _QUERY.match(query):
         return "The query has a character that must be percent-encoded."
     fields = headers.fields
-    for name, values in fields.items():
-        if len(values) > 1 and name in _ONCE:
-            return f"The request has more than one {name} header."
+    if headers.has_repeated:
+        for name, values in fields.items():
+            if len(values) > 1 and name in _ONCE:
+                return f"The request has more than one {name} header."
     if "transfer-encoding" in fields and "content-length" in fields:
         return "The request has both a content-length and a transfer-encoding header."
-    if "content-encoding" in fields or headers.get("transfer-encoding", "chunked").lower() != "chunked":
+    codings = fields.get("transfer-encoding")
+    if "content-encoding" in fields or (codings and codings[0].lower() != "chunked"):
         return "The body is compressed, and what it holds is known only to who unpacks it."
     if "connection" in fields and not _options(fields["connection"]).isdisjoint(FORWARDED):
         return "The connection header names a field that is not for this connection alone."
     for name, values in fields.items():
-        if name in _FORWARDED and not all(map(_TEXT.match, values)):
+        if name in _FORWARDED and not _TEXT.match("".join(values)):
             return "A header has a character that is not printable ASCII."
     return None
 

@@ -10,7 +10,7 @@ from gateway.path_template import PathTemplate, is_parameter
 class _Node:
     literals: dict[str, "_Node"] = field(default_factory=dict)
     parameter: "_Node | None" = None
-    operations: dict[str, str] = field(default_factory=dict)
+    operations: dict[str, tuple[str, PathTemplate]] = field(default_factory=dict)
 
 
 class RouteTable:
@@ -20,10 +20,10 @@ class RouteTable:
         """Take (method, template, operation name) triples."""
         self._root = _Node()
         for method, template, operation in routes:
-            self._place(template).operations[method] = operation
+            self._place(template).operations[method] = operation, template
 
-    def at(self, segments: tuple[str, ...]) -> dict[str, str]:
-        """Return the operations at this path, method to name; empty for a path that no template matches."""
+    def at(self, segments: tuple[str, ...]) -> dict[str, tuple[str, PathTemplate]]:
+        """Return the operations at this path, method to name and template; empty where none matches."""
         nodes = [self._root]
         for segment in segments:
             next_nodes = []

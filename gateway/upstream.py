@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from gateway.request_body import BodyTooSlow
 from gateway.upstream_connection import Connection, ConnectionLost
 from gateway.upstream_fault import TimedOut, Unreachable, UpstreamFault
+from gateway.upstream_places import Places
 
 __all__ = ["Answer", "TimedOut", "Unreachable", "Upstream", "UpstreamFault"]
 
@@ -37,22 +38,20 @@ class Answer:
         self.headers = headers
         self.content = content
 
-    @property
-    def is_complete(self) -> bool:
-        """Tell whether all of it has come: then the next piece, if there is one, is the last."""
-        return False
+    def rest(self) -> bytes | None:
+        """Take all that is left of the content, if its end has come; None if it has not."""
+        return None
 
 
 class _AnswerOn(Answer):
-    """The answer that is being read on this connection."""
+    """An answer that comes over a connection; its content is given by itself."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection.answer.status, connection.answer.headers, self)
         self._connection = connection
 
-    @property
-    def is_complete(self) -> bool:
-        return self._connection.answer.complete
+    def rest(self) -> bytes | None:
+        return self._connection.rest()
 
     def __aiter__(self) -> Self:
         return self
@@ -83,10 +82,9 @@ class Upstream:
         self._tls = ssl.create_default_context() if address.scheme == "https" else None
         self._connect_timeout_seconds = connect_timeout_seconds
         self._read_timeout_seconds = read_timeout_seconds
-        self._places = asyncio.Semaphore(max_connections)
+        self._places = Places(max_connections)
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
-        self._in_line = 0
         self._making_room: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
@@ -135,20 +133,21 @@ class Upstream:
         Raises:
             Unreachable: there is none, or none in time.
         """
-        if not self._places.locked():
-            await self._places.acquire()
+        if self._idle and self._places.take():
             kept = self._kept()
             if kept is not None:
                 self._busy.add(kept)
                 return kept
-            self._places.release()
+            self._places.give_back()
         try:
             async with asyncio.timeout(self._connect_timeout_seconds):
-                await self._place()
+                if not self._places.take():
+                    self._look_for_room()
+                    await self._places.wait()
                 try:
                     connection = self._kept() or await self._connected()
                 except BaseException:
-                    self._places.release()
+                    self._places.give_back()
                     raise
         except (OSError, TimeoutError) as error:
             raise Unreachable from error
@@ -162,18 +161,10 @@ class Upstream:
         self._busy.remove(connection)
         if connection.end():
             self._idle.append(connection)
-        self._places.release()
-
-    async def _place(self) -> None:
-        self._in_line += 1
-        self._look_for_room()
-        try:
-            await self._places.acquire()
-        finally:
-            self._in_line -= 1
+        self._places.give_back()
 
     def _look_for_room(self) -> None:
-        if self._making_room is None and self._places.locked():
+        if self._making_room is None:
             self._making_room = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._make_room)
 
     def _make_room(self) -> None:
@@ -181,10 +172,10 @@ class Upstream:
         self._making_room = None
         slow = [one for one in self._busy if one.seconds_of_caller() > _PATIENCE_SECONDS]
         slow.sort(key=Connection.seconds_of_caller, reverse=True)
-        for connection in slow[: self._in_line]:
+        for connection in slow[: self._places.waiting]:
             connection.fail(BodyTooSlow())
             self.release(connection)
-        if self._in_line:
+        if self._places.waiting:
             self._look_for_room()
 
     def _kept(self) -> Connection | None:
@@ -230,7 +221,7 @@ class _Exchange(AbstractAsyncContextManager[Answer]):
         except ConnectionLost as fault:
             if not fault.was_kept or self._method not in _REPEATABLE or self._body is not None:
                 raise
-            return await self._begun()
+        return await self._begun()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

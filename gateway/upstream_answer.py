@@ -17,7 +17,8 @@ class AnswerReader:
     """Reads the answers on one connection, one after the other: `begin`, then `feed` until `complete`.
 
     `status` is 0 until the head of the final answer is there. `pieces` is what has come of its content and
-    has not been taken. `reusable` tells whether another answer can follow on the connection.
+    has not been taken, `unread` its length in bytes. `reusable` tells whether another answer can follow on
+    the connection.
     """
 
     def __init__(self) -> None:
@@ -31,6 +32,7 @@ class AnswerReader:
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.pieces: list[bytes] = []
+        self.unread = 0
         self.begun = self.complete = False
         self.reusable = True
 
@@ -73,20 +75,25 @@ class AnswerReader:
         if self.complete:
             return
         status = self._parser.get_status_code()
-        lengths = [value for name, value in self.headers if name == b"content-length"]
-        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        lengths, codings, length_of_head = 0, [], 0
+        for name, value in self.headers:
+            length_of_head += len(name) + len(value) + _FIELD_OVERHEAD
+            if name == b"content-length":
+                lengths += 1
+            elif name == b"transfer-encoding":
+                codings.append(value.lower())
         if 100 <= status < 200:
             if lengths or codings:
                 raise UpstreamFault  # llhttp finds a content there, and there is none (RFC 9112 §6.3)
             return
-        is_framed = (lengths, codings) == ([], [b"chunked"]) or (len(lengths) == 1 and not codings)
+        is_framed = codings == [b"chunked"] if codings and not lengths else lengths == 1 and not codings
         without_body = status in _BODILESS or self._method == "HEAD"
         version = self._parser.get_http_version()
         if not 200 <= status < 600 or not (is_framed or without_body) or version not in {"1.0", "1.1"}:
             raise UpstreamFault
         if codings and version == "1.0":
             raise UpstreamFault  # a message of that version has no transfer coding (RFC 9112 §6.1)
-        if sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in self.headers) > MAX_HEAD_BYTES:
+        if length_of_head > MAX_HEAD_BYTES:
             raise UpstreamFault
         self.reusable = self._parser.should_keep_alive()
         if without_body and is_framed:
@@ -102,6 +109,7 @@ class AnswerReader:
         """Take a piece of the content."""
         if not self.complete:
             self.pieces.append(body)
+            self.unread += len(body)
 
     def on_message_complete(self) -> None:
         """Note the end of the answer; the parser tells that of an interim one too."""

@@ -72,7 +72,7 @@ class Connection(asyncio.Protocol):
             return
         if self.answer.pieces or self.answer.status:
             self._wake()
-        if self._is_reading and sum(map(len, self.answer.pieces)) > _MAX_UNREAD_BYTES:
+        if self.answer.unread > _MAX_UNREAD_BYTES and self._is_reading:
             self._is_reading = False
             self._transport.pause_reading()
 
@@ -148,13 +148,19 @@ class Connection(asyncio.Protocol):
             if answer.complete:
                 return b""
             await self._wait()
-        piece = answer.pieces[0] if len(answer.pieces) == 1 else b"".join(answer.pieces)
-        answer.pieces = []
         self._caller_since = self._loop.time()
+        return self._taken()
+
+    def rest(self) -> bytes | None:
+        """Take all that is left of the answer's content, if its end has come; None if it has not."""
+        return self._taken() if self.answer.complete else None
+
+    def _taken(self) -> bytes:
+        pieces, self.answer.pieces, self.answer.unread = self.answer.pieces, [], 0
         if not self._is_reading and not self.is_closed:
             self._is_reading = True
             self._transport.resume_reading()
-        return piece
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def seconds_of_caller(self) -> float:
         """Tell how long this exchange has had to wait for its caller to send its body or take its answer."""

@@ -21,11 +21,20 @@ class NoLog:
     async def __aexit__(self, *_: object) -> None:
         pass
 
-    async def permit(self, record: Record, *, before_effect: bool) -> None:
+    def permit(self, record: Record) -> None:
+        """Take the record of a permit."""
+
+    async def permit_on_disk(self, record: Record) -> None:
         """Take the record of a permit."""
 
     def refusal(self, record: Record) -> None:
         """Take the record of a refusal."""
+
+    def print(self, record: Record) -> None:
+        """Print nothing."""
+
+    async def printed(self, record: Record) -> None:
+        """Print nothing."""
 
     async def ready(self) -> None:
         """Pass."""

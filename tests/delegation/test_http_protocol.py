@@ -1,17 +1,13 @@
 """How long a server keeps a connection on which nothing comes or goes; the rest is tested at the gateway."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
 import pytest
-from uvicorn import Config
-from uvicorn.server import ServerState
 
 from delegation import http_protocol
-from delegation.http_protocol import HttpProtocol
+from tests.delegation.http_served import served
 
 CONTENT = b"x" * 16 * 1024 * 1024
 
@@ -23,44 +19,33 @@ async def large(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": CONTENT})
 
 
-class Noted(HttpProtocol):
-    """Tells when its connection is lost."""
-
-    def connection_made(self, transport: Any) -> None:
-        self.lost = asyncio.Event()
-        super().connection_made(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self.lost.set()
+async def small(_scope: Any, _receive: Any, send: Any) -> None:
+    """Answer at once."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"small"})
 
 
-@asynccontextmanager
-async def served() -> AsyncIterator[tuple[list[Noted], tuple[str, int]]]:
-    """Serve `large`; give the connections that were made, and the address."""
-    config = Config(large, http=HttpProtocol)
-    config.load()
-    made: list[Noted] = []
-
-    def make() -> Noted:
-        made.append(Noted(config=config, server_state=ServerState(), app_state={}))
-        return made[-1]
-
-    async with await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0) as server:
-        yield made, server.sockets[0].getsockname()
+def test_an_idle_connection_is_kept_for_longer_than_our_clients_keep_it() -> None:
+    """A pooled connection that the server closes just as it is used again takes the request with it."""
+    expiry = httpx2.Limits().keepalive_expiry
+    assert expiry is not None
+    assert 2 * expiry <= http_protocol.IDLE_SECONDS
 
 
 @pytest.mark.asyncio
-async def test_an_idle_connection_is_kept_for_longer_than_our_clients_keep_it() -> None:
-    """A pooled connection that the server closes just as it is used again takes the request with it."""
-    async with served() as (made, address):
+async def test_idleness_is_counted_from_the_last_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 1.0)
+    loop = asyncio.get_running_loop()
+    async with served(small) as (_, address), asyncio.timeout(10):
         reader, writer = await asyncio.open_connection(*address)
-        writer.write(b"not HTTP")
-        await reader.read()
+        for _ in range(2):
+            await asyncio.sleep(0.6)
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await reader.readuntil(b"small")
+        answered = loop.time()
+        assert await reader.read() == b""
+        assert loop.time() - answered > 0.9
         writer.close()
-    expiry = httpx2.Limits().keepalive_expiry
-    assert expiry is not None
-    assert made[0].timeout_keep_alive >= 2 * expiry
 
 
 @pytest.mark.asyncio
@@ -70,7 +55,7 @@ async def test_an_answer_whose_end_nobody_takes_is_given_up(
 ) -> None:
     monkeypatch.setattr(http_protocol, "TAKE_SECONDS", 0.2)
     monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 0.1)
-    async with served() as (made, address), asyncio.timeout(10):
+    async with served(large) as (made, address), asyncio.timeout(10):
         reader, writer = await asyncio.open_connection(*address, limit=1)
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n" + field + b"\r\n")
         assert await reader.read(1) == b"H"
@@ -82,7 +67,7 @@ async def test_an_answer_whose_end_nobody_takes_is_given_up(
 async def test_an_answer_that_is_taken_slowly_comes_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_protocol, "TAKE_SECONDS", 0.5)
     monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 0.1)
-    async with served() as (_, address), asyncio.timeout(30):
+    async with served(large) as (_, address), asyncio.timeout(30):
         reader, writer = await asyncio.open_connection(*address)
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         head = await reader.readuntil(b"\r\n\r\n")

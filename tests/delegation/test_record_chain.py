@@ -1,5 +1,6 @@
 """Any change to the records is found, and the first one is named where it stands."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,30 @@ def found(connection: Connection) -> tuple[str, int | None]:
 def test_the_hash_can_be_computed_by_anybody_from_what_is_stated() -> None:
     content = {"b": None, "ä": [1, "\n\u2028"], "a": "é"}
     assert canonical(content) == '{"a":"é","b":null,"ä":[1,"\\n\u2028"]}'.encode()
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+members = st.recursive(
+    texts | st.integers(-(2**70), 2**70) | st.booleans() | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(texts, members, max_size=4))
+def test_the_canonical_form_is_what_the_standard_library_writes(content: dict[str, Any]) -> None:
+    """Chains of before, which it wrote, are verified by the same bytes."""
+    expected = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    assert canonical(content) == expected.encode()
+
+
+@given(texts, st.dictionaries(texts, members, max_size=4))
+def test_a_line_is_ascii_and_says_what_the_record_says(reason: str, call: dict[str, Any]) -> None:
+    one = record(1, reason=reason, call=call)
+    line = one.line()
+    assert line.isascii()
+    assert "\n" not in line
+    assert json.loads(line) == one.as_dict()
     assert link_hash(GENESIS, 1, {"decision": "permit", "sub": None, "step": 5}) == (
         "dbe9f3643ccd947d585bd5ea2119be9c82dee0a9cdc83e01f0a943aa3e153131"
     )
