@@ -13,7 +13,8 @@ from typing import Any, Final, ParamSpec, TypeVar
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-_MOST_THREADS: Final = 40
+_MOST_THREADS: Final = 20
+"""As many as there are connections to PostgreSQL: more would only wait for one of these."""
 
 
 async def in_thread(
