@@ -77,6 +77,15 @@ class Prepared:
         with _errors(connection):
             return self._fetched(self._started(connection, parameters))
 
+    def rows_for_each(self, connection: Connection, asked: Iterable[Parameters]) -> list[Any]:
+        """Run it for one after the other, and return the rows of all.
+
+        Raises:
+            DBAPIError: as SQLAlchemy itself has it.
+        """
+        with _errors(connection):
+            return [row for one in asked for row in self._fetched(self._started(connection, one))]
+
     def many(self, connection: Connection, rows: Iterable[Parameters]) -> None:
         """Run it for each of these, in one go.
 

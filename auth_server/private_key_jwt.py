@@ -105,7 +105,7 @@ def use_once(connection: Connection, assertions: Sequence[Assertion]) -> list[bo
     rows = [(*key, ends[key]) for key in sorted(ends)]
     spend = _spending(connection.dialect)
     if connection.dialect.name == "sqlite":
-        unused = {row for one in rows for row in spend.rows(connection, dict(zip(_KEPT, one, strict=True)))}
+        unused = set(spend.rows_for_each(connection, [dict(zip(_KEPT, row, strict=True)) for row in rows]))
     else:
         unused = set(spend.rows(connection, dict(zip(_KEPT, zip(*rows, strict=True), strict=True))))
     answer = []
