@@ -9,8 +9,9 @@ from auth_server.clients import Agent, Client
 from auth_server.held_rows import HeldRows, Names
 from auth_server.oauth_errors import InvalidClient
 from auth_server.oauth_request import Parameters, ServerRequest
-from auth_server.private_key_jwt import Assertion, used_before
+from auth_server.private_key_jwt import used_before
 from auth_server.registered_agents import check_active, same_keys
+from auth_server.used_assertions import Assertion
 from delegation.bearer import InvalidToken
 from delegation.record import Record
 from delegation.token import AccessToken, DelegationToken

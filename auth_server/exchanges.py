@@ -21,8 +21,8 @@ from auth_server.held_rows import HeldRows
 from auth_server.oauth_errors import InvalidClient
 from auth_server.oauth_request import Parameters
 from auth_server.prepared import Prepared
-from auth_server.private_key_jwt import Assertion, use_once
 from auth_server.tables import Base, DelegationGrant, IssuedToken
+from auth_server.used_assertions import Assertion, use_once
 from delegation.bearer import InvalidToken
 from delegation.clock import Clock
 from delegation.in_thread import in_thread

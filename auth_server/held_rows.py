@@ -10,11 +10,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Dialect, Row, Select, bindparam, select
+from sqlalchemy import Column, Connection, Dialect, Select, bindparam, select
 
 from auth_server.agent_tables import RegisteredAgent
 from auth_server.clients import Agent
-from auth_server.prepared import Prepared, among, rows_of_each
+from auth_server.prepared import Prepared, Row, among, rows_of_each
 from auth_server.registered_agents import as_agent, known_names
 from auth_server.tables import Base, Customer, DelegationGrant, IssuedToken
 
@@ -97,7 +97,7 @@ class HeldRows:
         )
         self._agents = {row.agent_id: as_agent(row) for row in agents_held}
         self._customers = {row.sub: row for row in customers}
-        self._grants: dict[tuple[str, str], list[Any]] = {}
+        self._grants: dict[tuple[str, str], list[Row]] = {}
         for row in grants:
             self._grants.setdefault((row.sub, row.agent), []).append(row)
         self._tokens = {row.jti: row for row in tokens}
@@ -116,12 +116,12 @@ class HeldRows:
         """Return an agent, in whichever state."""
         return self._agents[agent_id]
 
-    def customer(self, sub: str) -> Row[Any] | None:
+    def customer(self, sub: str) -> Row | None:
         """Return a customer who is not disabled, with `sub` and `groups`, or None."""
         row = self._customers.get(sub)
         return row if row is not None and row.disabled_at is None else None
 
-    def grant(self, sub: str, agent: str, now: datetime) -> Row[Any] | None:
+    def grant(self, sub: str, agent: str, now: datetime) -> Row | None:
         """Return what the customer allows the agent at this time, or None."""
         grants = [row for row in self._grants.get((sub, agent), ()) if row.expires_at > now]
         return max(grants, key=lambda row: row.created_at, default=None)

@@ -27,6 +27,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
 Parameters = Mapping[str, Any]
+Row = Any
+"""A named tuple of the columns that a statement returns."""
 _Process = Callable[[Any], Any]
 
 
@@ -68,7 +70,7 @@ class Prepared:
             if (process := _reading(column.type, dialect))
         ]
 
-    def rows(self, connection: Connection, parameters: Parameters) -> list[Any]:
+    def rows(self, connection: Connection, parameters: Parameters) -> list[Row]:
         """Run it once, and return its rows as named tuples.
 
         Raises:
@@ -76,6 +78,15 @@ class Prepared:
         """
         with _errors(connection):
             return self._fetched(self._started(connection, parameters))
+
+    def rows_for_each(self, connection: Connection, asked: Iterable[Parameters]) -> list[Row]:
+        """Run it for one after the other, and return the rows of all.
+
+        Raises:
+            DBAPIError: as SQLAlchemy itself has it.
+        """
+        with _errors(connection):
+            return [row for one in asked for row in self._fetched(self._started(connection, one))]
 
     def many(self, connection: Connection, rows: Iterable[Parameters]) -> None:
         """Run it for each of these, in one go.
@@ -91,7 +102,7 @@ class Prepared:
         cursor.execute(self._text, self._driven(parameters))
         return cursor
 
-    def _fetched(self, cursor: Any) -> list[Any]:
+    def _fetched(self, cursor: Any) -> list[Row]:
         if not self._read:
             return [self._row._make(row) for row in cursor.fetchall()]
         found = []
@@ -108,7 +119,7 @@ class Prepared:
         return values if self._order is None else [values[name] for name in self._order]
 
 
-def rows_of_each(connection: Connection, *asked: tuple[Prepared, Parameters]) -> list[list[Any]]:
+def rows_of_each(connection: Connection, *asked: tuple[Prepared, Parameters]) -> list[list[Row]]:
     """Run several statements in this order, and return the rows of each: PostgreSQL is asked once for all.
 
     Raises:

@@ -1,25 +1,20 @@
 """Client authentication by `private_key_jwt` (RFC 7523 §2.2, §3; OpenID Connect Core §9)."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any, Final
 
 import anyio.from_thread
-from sqlalchemy import ARRAY, Connection, Dialect, String, bindparam, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from auth_server.client_keys import ClientKeys
 from auth_server.clients import Client
 from auth_server.oauth_errors import InvalidClient
 from auth_server.oauth_request import ServerRequest
-from auth_server.prepared import Prepared
-from auth_server.tables import Base, UsedAssertion, hashed
+from auth_server.tables import hashed
+from auth_server.used_assertions import Assertion, use_once
 from delegation.client_assertion import ASSERTION_TYPE
 from delegation.compact_jws import UnverifiedJwt, unverified_jwt
-from delegation.database import UtcDateTime
 from delegation.jwks import KeysUnavailable, UnknownKey
 from delegation.signing_key import ALGORITHM
 
@@ -28,19 +23,8 @@ _MAX_LENGTH: Final = 4096
 _JTI: Final = re.compile(r"[ -~]{1,256}")
 _TYPES: Final = frozenset({"jwt", "client-authentication+jwt"})
 
-_KEPT: Final = ("client_id", "jti_hash", "expires_at")
-
 FindClient = Callable[[str], Awaitable[Client | None]]
 """Finds the client of this identifier, on the event loop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assertion:
-    """A client assertion that is verified, and not spent yet."""
-
-    client: Client
-    jti_hash: str
-    expires_at: datetime
 
 
 class PrivateKeyJwt:
@@ -92,43 +76,6 @@ class PrivateKeyJwt:
             raise _refused("the client's keys cannot be had; is its jwks_uri served?") from error
         except (UnknownKey, ValueError) as error:
             raise _refused("the assertion is not signed with a key that the client publishes") from error
-
-
-def use_once(connection: Connection, assertions: Sequence[Assertion]) -> list[bool]:
-    """Keep the `jti` of each; False for each that was used before, here or by one before it.
-
-    They are spent with the requests' transaction, which is committed also when a request is refused.
-    """
-    keys = [(assertion.client.client_id, assertion.jti_hash) for assertion in assertions]
-    ends = dict(zip(keys, (assertion.expires_at for assertion in assertions), strict=True))
-    # By primary key, as `auth_server.lock_order` has it for several rows.
-    rows = [(*key, ends[key]) for key in sorted(ends)]
-    spend = _spending(connection.dialect)
-    if connection.dialect.name == "sqlite":
-        unused = {row for one in rows for row in spend.rows(connection, dict(zip(_KEPT, one, strict=True)))}
-    else:
-        unused = set(spend.rows(connection, dict(zip(_KEPT, zip(*rows, strict=True), strict=True))))
-    answer = []
-    for key in keys:
-        answer.append(key in unused)
-        unused.discard(key)
-    return answer
-
-
-@lru_cache(maxsize=16)
-def _spending(dialect: Dialect) -> Prepared:
-    """Return what keeps a row on SQLite, and on PostgreSQL all at once, a list for each column."""
-    table = Base.metadata.tables[UsedAssertion.__tablename__]
-    key = [table.c.client_id, table.c.jti_hash]
-    if dialect.name == "sqlite":
-        one = sqlite.insert(table).on_conflict_do_nothing().returning(*key)
-        return Prepared(one, dialect, key, sets=_KEPT)
-    lists = [
-        func.unnest(bindparam(name, type_=ARRAY(UtcDateTime if name == "expires_at" else String)))
-        for name in _KEPT
-    ]
-    several = postgresql.insert(table).from_select(_KEPT, select(*lists))
-    return Prepared(several.on_conflict_do_nothing().returning(*key), dialect, key)
 
 
 def used_before() -> InvalidClient:

@@ -5,7 +5,6 @@ from typing import Any
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError, UnauthorizedClientError
 from authlib.oauth2.rfc6749.grants import BaseGrant, TokenEndpointMixin
-from sqlalchemy import Row
 
 from auth_server.authorization_server import AuthorizationServer
 from auth_server.clients import Agent
@@ -21,6 +20,7 @@ from auth_server.delegation_rules import (
 )
 from auth_server.exchange_call import ExchangeCall
 from auth_server.oauth_errors import InvalidTarget
+from auth_server.prepared import Row
 from auth_server.resource_indicator import check_resource
 from auth_server.tokens import TokenContent, revoked
 from delegation.bearer import InvalidToken
@@ -37,7 +37,7 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):
     request: ExchangeCall
     server: AuthorizationServer
     exchange: ExchangeRequest
-    grant: Row[Any] | None
+    grant: Row | None
 
     def validate_token_request(self) -> None:
         """Read the request: the client, its parameters, and the two tokens behind them.

@@ -1,6 +1,6 @@
 """A service's database: SQLite beside the service by default, PostgreSQL by its address."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,15 +154,17 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any] | None:
+        """Return what writes a time: on SQLite the text of SQLAlchemy's own type, in a third of its time."""
+        return _sqlite_time if dialect.name == "sqlite" else super().bind_processor(dialect)
+
     def process_bind_param(
         self,
         value: datetime | None,
         dialect: Dialect,  # noqa: ARG002 - SQLAlchemy's signature
     ) -> datetime | None:
         """Refuse a time that does not say its zone."""
-        if value is not None and value.tzinfo is None:
-            raise ValueError("a stored time must be aware")
-        return value.astimezone(UTC) if value is not None else None
+        return None if value is None else _in_utc(value)
 
     def process_result_value(
         self,
@@ -173,3 +175,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a stored time must be aware")
+    return value.astimezone(UTC)
+
+
+def _sqlite_time(value: datetime | None) -> str | None:
+    return None if value is None else _in_utc(value).replace(tzinfo=None).isoformat(" ", "microseconds")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Set as AbstractSet
 from typing import Self
 
-_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+\Z")
+_SCOPE = re.compile(r"[\x20\x21\x23-\x5B\x5D-\x7E]*\Z")
 
 
 class Scope(frozenset[str]):
@@ -19,10 +19,9 @@ class Scope(frozenset[str]):
         Raises:
             ValueError: a token has a character that the grammar forbids.
         """
-        tokens = [token for token in text.split(" ") if token]
-        if not all(_SCOPE_TOKEN.match(token) for token in tokens):
+        if not _SCOPE.match(text):
             raise ValueError("scope has a character that RFC 6749 section 3.3 forbids")
-        return cls(tokens)
+        return cls(token for token in text.split(" ") if token)
 
     def __and__(self, other: AbstractSet[object]) -> "Scope":
         return Scope(super().__and__(other))

@@ -2,11 +2,25 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Column, Engine, Integer, MetaData, String, Table, inspect, select, text
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.exc import StatementError
 
 from delegation.database import UtcDateTime, add_missing_columns, open_database
 from tests.postgres import Postgres, postgres
@@ -30,6 +44,26 @@ def account(metadata: MetaData, *more: Column[Any]) -> Table:
     return Table(
         "account", metadata, Column("id", Integer, primary_key=True), Column("name", String(20)), *more
     )
+
+
+@pytest.mark.parametrize("microsecond", [0, 20, 999_999])
+def test_a_time_is_written_as_sqlalchemy_writes_it_and_read_back_in_utc(
+    engine: Engine, microsecond: int
+) -> None:
+    at = datetime(2026, 3, 1, 1, 2, 3, microsecond, tzinfo=timezone(timedelta(hours=2)))
+    table = account(
+        metadata := MetaData(), Column("at", UtcDateTime), Column("theirs", DateTime(timezone=True))
+    )
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        connection.execute(table.insert().values(id=1, at=at, theirs=at.astimezone(UTC)))
+        ours, theirs = connection.exec_driver_sql("SELECT at, theirs FROM account").one()
+        assert ours == theirs
+        read = connection.scalars(select(table.c.at)).one()
+    assert (read, read.tzinfo) == (at, UTC)
+    naive = at.replace(tzinfo=None)
+    with pytest.raises((ValueError, StatementError), match="aware"), engine.begin() as connection:
+        connection.execute(table.insert().values(id=2, at=naive))
 
 
 def earlier_version(engine: Engine) -> None:

@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection
 
 import auth_server.exchanges
 import auth_server.private_key_jwt
-from auth_server.private_key_jwt import Assertion
+from auth_server.used_assertions import Assertion
 from tests.e2e.in_process import AGENT, InProcess
 from tests.e2e.twins.client_authentication import overlooking, with_right_assertion
 from tests.e2e.twins.layer import Forward, Request, Response, layer
@@ -106,7 +106,7 @@ _overlooks(
 def forgets_assertions(_stack: InProcess) -> Iterator[None]:
     """Take each as often as it comes."""
 
-    def unused(_db: Session, assertions: Sequence[Assertion]) -> list[bool]:
+    def unused(_connection: Connection, assertions: Sequence[Assertion]) -> list[bool]:
         return [True] * len(assertions)
 
     with (
