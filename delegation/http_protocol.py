@@ -70,11 +70,12 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         super().connection_lost(exc)
-        self._head_is_over()
-        self._unset_taking_timer()
-        for timer in (self._body_timer, self._idle_timer):
-            if timer is not None:
-                timer.cancel()
+        self._unset_timers()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Give the connection to another protocol, which has bounds of its own."""
+        self._unset_timers()
+        super().handle_websocket_upgrade()
 
     def data_received(self, data: bytes) -> None:
         """Take the next bytes of the connection."""
@@ -86,8 +87,8 @@ class HttpProtocol(HttpToolsProtocol):
             self.send_400_response("")
         idle = self._is_idle()
         # A WebSocket has become another protocol's by now.
-        if idle and self._head_timer is None and self.transport.get_protocol() is self:
-            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+        if idle and self.transport.get_protocol() is self:
+            self._expect_head()
         if not idle and self.cycle.more_body and self._body_timer is None:
             self._body_timer = self.loop.call_later(BODY_SECONDS, self._look_at_body)
 
@@ -118,6 +119,12 @@ class HttpProtocol(HttpToolsProtocol):
         self._idle_since = self.loop.time()
         if self._idle_timer is None:
             self._idle_timer = self.loop.call_later(IDLE_SECONDS, self._look_at_idleness)
+        if self._in_head:  # it began while the answer before it was going on
+            self._expect_head()
+
+    def _expect_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
 
     def _look_at_idleness(self) -> None:
         self._idle_timer = None
@@ -187,6 +194,13 @@ class HttpProtocol(HttpToolsProtocol):
             self._expect_taking()
         else:
             self.transport.abort()
+
+    def _unset_timers(self) -> None:
+        self._head_is_over()
+        self._unset_taking_timer()
+        for timer in (self._body_timer, self._idle_timer):
+            if timer is not None:
+                timer.cancel()
 
     def _unset_taking_timer(self) -> None:
         if self._taking_timer is not None:

@@ -76,3 +76,37 @@ async def test_an_answer_that_is_taken_slowly_comes_whole(monkeypatch: pytest.Mo
             await asyncio.sleep(0.1)
             await reader.readexactly(len(CONTENT) // 8)
         writer.close()
+
+
+@pytest.mark.asyncio
+async def test_a_head_that_begins_during_an_answer_must_come_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 0.1)
+    async with served(small) as (_, address), asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT")
+        answers = await reader.read()
+        assert answers.index(b"small") < answers.index(b"HTTP/1.1 408 ")
+        writer.close()
+
+
+@pytest.mark.asyncio
+async def test_a_websocket_has_no_bound_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def echo(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        message = await receive()
+        await send({"type": "websocket.send", "bytes": message["bytes"]})
+
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 0.1)
+    async with served(echo) as (_, address), asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection(*address)
+        upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n" + upgrade + key + b"\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.3)
+        writer.write(b"\x82\x82\0\0\0\0hi")  # a binary frame of two bytes, masked with zeros
+        assert await reader.readexactly(4) == b"\x82\x02hi"
+        writer.close()
