@@ -24,6 +24,9 @@ class NoLog:
     def permit(self, record: Record) -> None:
         """Take the record of a permit."""
 
+    async def permit_on_disk(self, record: Record) -> None:
+        """Take the record of a permit."""
+
     def refusal(self, record: Record) -> None:
         """Take the record of a refusal."""
 
