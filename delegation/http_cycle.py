@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from starlette.types import Message
+from starlette.types import ASGIApp, Message
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
@@ -25,6 +25,13 @@ class AnswerCycle(RequestResponseCycle):
 
     loop: AbstractEventLoop
     _head = b""
+
+    async def run_asgi(self, app: ASGIApp) -> None:  # type: ignore[override]
+        """Answer the request; of an answer without its end, the server hears too."""
+        ended = self.on_response
+        await super().run_asgi(app)  # type: ignore[arg-type]
+        if not self.response_complete and self.transport.is_closing():
+            ended()
 
     async def send(self, message: Message) -> None:  # type: ignore[override]
         """Send the head of an answer, or a piece of its body (ASGI).

@@ -101,6 +101,14 @@ class HttpProtocol(HttpToolsProtocol):
         """Let the answer go on."""
         super().resume_writing()
         self._unset_taking_timer()
+        if self.transport.is_closing():
+            self._expect_taking()
+
+    def shutdown(self) -> None:
+        """Close the connection, after the answer that is going on."""
+        super().shutdown()
+        if self.transport.is_closing():
+            self._expect_taking()
 
     def on_response_complete(self) -> None:
         """End an answer; the last of it may have to be taken yet."""
@@ -134,6 +142,10 @@ class HttpProtocol(HttpToolsProtocol):
         if left > 0:
             self._idle_timer = self.loop.call_later(left, self._look_at_idleness)
             return
+        self._close()
+
+    def _close(self) -> None:
+        # It stays open for what is still to be sent, so for as long as that is taken.
         self.transport.close()
         self._expect_taking()
 
@@ -144,6 +156,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Refuse what cannot be read, and close the connection: with 431 if it is its length."""
         if max(self._head_bytes, self._silent_bytes) <= MAX_HEAD_BYTES:
             super().send_400_response(msg)
+            self._expect_taking()
             return
         self._refuse(431, _TOO_LONG)
 
@@ -159,14 +172,14 @@ class HttpProtocol(HttpToolsProtocol):
             ]
             lines = [b"%s: %s\r\n" % field for field in fields]
             self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", text]))
-        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        self.loop.call_later(_LINGER_SECONDS, self._close)
 
     def _head_is_late(self) -> None:
         # Where no request has begun, there is none to answer.
         if self._in_head and not self._refused:
             self._refuse(408, _TOO_SLOW)
         else:
-            self.transport.close()
+            self._close()
 
     def _look_at_body(self) -> None:
         # One timer serves for many bodies: it looks when the present one has to be here.
@@ -185,6 +198,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._refuse(408, _BODY_TOO_SLOW)
 
     def _expect_taking(self) -> None:
+        if self not in self.connections:  # it is lost
+            return
         self._unset_taking_timer()
         untaken = self.transport.get_write_buffer_size()
         self._taking_timer = self.loop.call_later(TAKE_SECONDS, self._look_at_taking, untaken)
@@ -227,8 +242,10 @@ class HttpProtocol(HttpToolsProtocol):
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header field, or a trailer field."""
+        """Take a header field; a trailer field is dropped, for it may not become one (RFC 9110 §6.5.1)."""
         self._count(len(name) + len(value) + _FIELD_OVERHEAD)
+        if not self._in_head:
+            return
         name = name.lower()
         if name == b"host":
             self._hosts += 1

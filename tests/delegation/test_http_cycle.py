@@ -155,3 +155,15 @@ async def test_nothing_is_sent_after_the_end() -> None:
             await send({"type": "http.response.start", "status": 200, "headers": []})
 
     assert (await said(app, LAST)).endswith(b"\r\n\r\nok")
+
+
+async def test_a_trailer_field_is_no_header_field() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["more_body"]:
+            pass
+        names = b" ".join(name for name, _ in scope["headers"])
+        await answering(names, fields=[(b"content-length", b"%d" % len(names))])(scope, receive, send)
+
+    request = LAST.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n")
+    answer = await said(app, request + b"0\r\nAuthorization: Bearer x\r\n\r\n")
+    assert answer.endswith(b"\r\n\r\nhost connection transfer-encoding")

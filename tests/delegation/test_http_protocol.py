@@ -1,6 +1,7 @@
 """How long a server keeps a connection on which nothing comes or goes; the rest is tested at the gateway."""
 
 import asyncio
+import socket
 from typing import Any
 
 import httpx2
@@ -64,6 +65,41 @@ async def test_an_answer_whose_end_nobody_takes_is_given_up(
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "then",
+    [b"\0", b"GET / HT", b"GET /breaks HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n", None],
+    ids=["no HTTP", "half a head", "an answer that breaks off", "an empty line", "the server's end"],
+)
+async def test_a_little_that_nobody_takes_keeps_no_connection(
+    then: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        length = (b"content-length", b"30000")
+        await send({"type": "http.response.start", "status": 200, "headers": [length]})
+        if scope["path"] == "/breaks":
+            raise ValueError
+        await send({"type": "http.response.body", "body": CONTENT[:30_000]})
+
+    for bound in ("TAKE_SECONDS", "IDLE_SECONDS", "HEAD_SECONDS", "_LINGER_SECONDS"):
+        monkeypatch.setattr(http_protocol, bound, 0.1)
+    async with served(app) as (made, address), asyncio.timeout(5):
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(address)
+            while not made:
+                await asyncio.sleep(0.01)
+            made[0].transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            for _ in range(2):
+                client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                await asyncio.sleep(0.01)
+            if then is None:
+                made[0].shutdown()
+            else:
+                client.sendall(then)
+            await made[0].lost.wait()
+
+
+@pytest.mark.asyncio
 async def test_an_answer_that_is_taken_slowly_comes_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_protocol, "TAKE_SECONDS", 0.5)
     monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 0.1)
@@ -79,7 +115,9 @@ async def test_an_answer_that_is_taken_slowly_comes_whole(monkeypatch: pytest.Mo
 
 
 @pytest.mark.asyncio
-async def test_a_head_that_begins_during_an_answer_must_come_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_head_that_begins_during_an_answer_must_come_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
     monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 0.1)
     async with served(small) as (_, address), asyncio.timeout(5):
