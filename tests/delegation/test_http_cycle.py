@@ -130,9 +130,21 @@ async def test_an_answer_with_a_field_that_none_may_have_is_not_given(
     field: tuple[bytes, bytes],
 ) -> None:
     answer = await said(answering(b"ok", fields=[(b"content-length", b"2"), field]), LAST)
+    assert answer.startswith(b"HTTP/1.1 500 ")
     assert b"cookie" not in answer
     assert b"x-text" not in answer
-    assert not answer.endswith(b"ok")
+    assert answer.endswith(b"\r\n\r\nInternal Server Error")
+
+
+async def test_of_an_answer_whose_head_is_not_given_there_is_no_body() -> None:
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        fields = [(b"content-length", b"2"), (b"x-text", b"a\nb")]
+        with pytest.raises(RuntimeError):
+            await send({"type": "http.response.start", "status": 200, "headers": fields})
+        with pytest.raises(RuntimeError):
+            await send({"type": "http.response.body", "body": b"ok"})
+
+    assert (await said(app, LAST)).startswith(b"HTTP/1.1 500 ")
 
 
 @pytest.mark.parametrize(

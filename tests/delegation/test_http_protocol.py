@@ -74,6 +74,8 @@ async def test_a_little_that_nobody_takes_keeps_no_connection(
     then: bytes | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def app(scope: Any, _receive: Any, send: Any) -> None:
+        own = made[0].transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         length = (b"content-length", b"30000")
         await send({"type": "http.response.start", "status": 200, "headers": [length]})
         if scope["path"] == "/breaks":
@@ -86,9 +88,6 @@ async def test_a_little_that_nobody_takes_keeps_no_connection(
         with socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.connect(address)
-            while not made:
-                await asyncio.sleep(0.01)
-            made[0].transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
             for _ in range(2):
                 client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
                 await asyncio.sleep(0.01)
