@@ -12,7 +12,7 @@ import orjson
 
 from delegation.clock import utc_now
 from delegation.random_ids import ordered_id
-from delegation.record_chain import canonical_members
+from delegation.record_chain import canonical, present
 from delegation.token import AccessToken
 from delegation.trace import current_trace_id
 
@@ -62,8 +62,12 @@ class Record:
 
     @property
     def canonical(self) -> bytes:
-        """Return the record as its link in the chain holds it."""
-        return canonical_members(self._values)
+        """Return the record as its link in the chain holds it, in the one canonical form."""
+        members = present(self._values)
+        try:
+            return orjson.dumps(members, option=orjson.OPT_SORT_KEYS)
+        except TypeError:  # an integer of more than 64 bits
+            return canonical(members)
 
     def line(self) -> str:
         """Return the record as JSON without a line break, in ASCII, its members always in one order."""
