@@ -54,6 +54,7 @@ class HttpProtocol(HttpToolsProtocol):
     _hosts = 0
     _refused = False
     _in_head = False
+    _upgrades = False
     _head_timer: TimerHandle | None = None
     _body_timer: TimerHandle | None = None
     _body_began = 0.0
@@ -266,7 +267,10 @@ class HttpProtocol(HttpToolsProtocol):
         scope, parser = self.scope, self.parser
         scope["method"] = parser.get_method().decode("ascii")
         scope["http_version"] = version = parser.get_http_version()
-        if parser.should_upgrade() and self._should_upgrade():
+        # While an answer is going on, another protocol would speak before its end: then we go on as we were,
+        # which is allowed (RFC 9110 §7.8).
+        self._upgrades = self._is_idle() and parser.should_upgrade() and super()._should_upgrade()
+        if self._upgrades:
             return
         url = parse_url(self.url)
         path = url.path.decode("ascii")
@@ -296,6 +300,9 @@ class HttpProtocol(HttpToolsProtocol):
         else:  # requests that do not wait for the answers before
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, app))
+
+    def _should_upgrade(self) -> bool:
+        return self._upgrades
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""

@@ -10,6 +10,10 @@ import pytest
 from delegation import http_protocol
 from tests.delegation.http_served import served
 
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 CONTENT = b"x" * 16 * 1024 * 1024
 
 
@@ -139,11 +143,23 @@ async def test_a_websocket_has_no_bound_of_ours(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 0.1)
     async with served(echo) as (_, address), asyncio.timeout(5):
         reader, writer = await asyncio.open_connection(*address)
-        upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n" + upgrade + key + b"\r\n")
+        writer.write(UPGRADE)
         await reader.readuntil(b"\r\n\r\n")
         await asyncio.sleep(0.3)
         writer.write(b"\x82\x82\0\0\0\0hi")  # a binary frame of two bytes, masked with zeros
         assert await reader.readexactly(4) == b"\x82\x02hi"
+        writer.close()
+
+
+@pytest.mark.asyncio
+async def test_no_websocket_begins_before_an_answer_has_ended() -> None:
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0.05)
+        await small(scope, receive, send)
+
+    async with served(slow) as (_, address), asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" + UPGRADE + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        for _ in range(2):
+            assert (await reader.readuntil(b"small")).startswith(b"HTTP/1.1 200 ")
         writer.close()
