@@ -4,7 +4,7 @@ from asyncio import Event, TimerHandle, Transport
 from typing import Final
 from urllib.parse import unquote
 
-from httptools import parse_url
+from httptools import HttpParserError, HttpParserUpgrade, parse_url
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -27,7 +27,9 @@ BODY_BYTES_A_SECOND: Final = 16 * 1024
 TAKE_SECONDS: Final = 60
 """A client that takes nothing of its answer for so long is given up."""
 
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 _FIELD_OVERHEAD: Final = len(": \r\n")
+_INVALID: Final = "Invalid HTTP request received."
 _TOO_LONG: Final = b"The address and header fields of a request are 64 KiB at most."
 _TOO_SLOW: Final = b"The address and header fields of a request must come within 10 s."
 _BODY_TOO_SLOW: Final = b"The body of a request must come within 20 s."
@@ -36,7 +38,7 @@ _LINGER_SECONDS: Final = 1.0
 
 
 class Malformed(Exception):
-    """The request is not HTTP (RFC 9112 §3.2), or too long."""
+    """The request is not HTTP (RFC 9112 §3.2), too long, or asks for another protocol and has a body."""
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -83,7 +85,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._refused:
             return
         self._silent_bytes += len(data)
-        super().data_received(data)
+        self._parse(data)
         if self._silent_bytes > MAX_HEAD_BYTES and not self._refused:
             self.send_400_response("")
         idle = self._is_idle()
@@ -92,6 +94,23 @@ class HttpProtocol(HttpToolsProtocol):
             self._expect_head()
         if not idle and self.cycle.more_body and self._body_timer is None:
             self._body_timer = self.loop.call_later(BODY_SECONDS, self._look_at_body)
+
+    def _parse(self, data: bytes) -> None:
+        """Do as uvicorn does, but drop nothing: after a request to upgrade that is passed over, another."""
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except HttpParserUpgrade as end:
+                if self._upgrades:
+                    self.handle_websocket_upgrade()
+                    return
+                data = data[end.args[0] :]
+            except HttpParserError:
+                self.logger.warning(_INVALID)
+                self.send_400_response(_INVALID)
+                return
+            else:
+                return
 
     def pause_writing(self) -> None:
         """Hold the answer up: its client does not take it."""
@@ -267,6 +286,11 @@ class HttpProtocol(HttpToolsProtocol):
         scope, parser = self.scope, self.parser
         scope["method"] = parser.get_method().decode("ascii")
         scope["http_version"] = version = parser.get_http_version()
+        # The parser takes the body of such a request for the other protocol's bytes, or for the next request.
+        if parser.should_upgrade() and any(
+            name in _FRAMING and value != b"0" for name, value in self.headers
+        ):
+            raise Malformed
         # While an answer is going on, another protocol would speak before its end: then we go on as we were,
         # which is allowed (RFC 9110 §7.8).
         self._upgrades = self._is_idle() and parser.should_upgrade() and super()._should_upgrade()

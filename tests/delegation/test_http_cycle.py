@@ -179,3 +179,46 @@ async def test_a_trailer_field_is_no_header_field() -> None:
     request = LAST.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n")
     answer = await said(app, request + b"0\r\nAuthorization: Bearer x\r\n\r\n")
     assert answer.endswith(b"\r\n\r\nhost connection transfer-encoding")
+
+
+async def its_path(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the path that was asked for."""
+    path = scope["raw_path"]
+    await answering(path, fields=[(b"content-length", b"%d" % len(path))])(scope, receive, send)
+
+
+UPGRADING = b"POST /1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+
+
+@pytest.mark.parametrize("at", [1, 20, 60, 150])
+async def test_what_follows_a_request_to_upgrade_that_is_not_done_is_the_next_request(at: int) -> None:
+    head = b"POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(GET)
+    requests = (UPGRADING + b"\r\n") * 2 + head + GET + LAST.replace(b"/ ", b"/3 ")
+    async with served(its_path) as (_, address), asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection(*address)
+        # What the parser leaves over must not depend on how the bytes arrive.
+        for piece in (requests[:-at], requests[-at:]):
+            writer.write(piece)
+            await asyncio.sleep(0.02)
+        answers = (await reader.read()).split(b"HTTP/1.1 200 OK")[1:]
+        writer.close()
+    assert [one[-2:] for one in answers] == [b"/1", b"/1", b"/2", b"/3"]
+
+
+@pytest.mark.parametrize(
+    ("framing", "before"),
+    [(b"Content-Length: %d\r\n\r\n" % len(GET), b""), (b"Transfer-Encoding: chunked\r\n\r\n", b"1c\r\n")],
+)
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+async def test_the_body_of_a_request_to_upgrade_is_never_a_request(
+    framing: bytes, before: bytes, protocol: bytes
+) -> None:
+    async with served(its_path) as (_, address), asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(UPGRADING.replace(b"h2c", protocol) + framing)
+        await asyncio.sleep(0.02)
+        writer.write(before + GET)
+        answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
