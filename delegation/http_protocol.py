@@ -97,14 +97,15 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _parse(self, data: bytes) -> None:
         """Do as uvicorn does, but drop nothing: after a request to upgrade that is passed over, another."""
-        while data:
+        rest = memoryview(data)  # of which nothing is copied, however many requests there are
+        while rest:
             try:
-                self.parser.feed_data(data)
+                self.parser.feed_data(rest)
             except HttpParserUpgrade as end:
                 if self._upgrades:
                     self.handle_websocket_upgrade()
                     return
-                data = data[end.args[0] :]
+                rest = rest[end.args[0] :]
             except HttpParserError:
                 self.logger.warning(_INVALID)
                 self.send_400_response(_INVALID)
