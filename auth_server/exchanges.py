@@ -7,10 +7,9 @@ for somebody else's transaction waits alone.
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import Connection, Dialect, Engine, bindparam
+from sqlalchemy import Connection, Engine, bindparam
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from auth_server.audit import recorded
@@ -20,12 +19,12 @@ from auth_server.exchange_call import TOKENS, Exchange, ExchangeCall
 from auth_server.held_rows import HeldRows
 from auth_server.oauth_errors import InvalidClient
 from auth_server.oauth_request import Parameters
-from auth_server.prepared import Prepared
 from auth_server.tables import Base, DelegationGrant, IssuedToken
 from auth_server.used_assertions import Assertion, use_once
 from delegation.bearer import InvalidToken
 from delegation.clock import Clock
 from delegation.in_thread import in_thread
+from delegation.prepared import Prepared
 from delegation.token import AccessToken
 from delegation.trace import current_trace_id
 
@@ -35,7 +34,14 @@ _QUIET_ROUNDS: Final = 3
 
 _TOKEN: Final = Base.metadata.tables[IssuedToken.__tablename__]
 _GRANT: Final = Base.metadata.tables[DelegationGrant.__tablename__]
-_KEPT: Final = [column.name for column in _TOKEN.c if column is not _TOKEN.c.revoked_at]
+_KEEP_ISSUED: Final = Prepared(
+    _TOKEN.insert(), sets=[column.name for column in _TOKEN.c if column is not _TOKEN.c.revoked_at]
+)
+_NOTE_USED: Final = Prepared(
+    _GRANT.update()
+    .where(_GRANT.c.grant_id == bindparam("used_id"))
+    .values(last_used_at=bindparam("used_at"), last_used_scope=bindparam("used_scope"))
+)
 
 Outcome = ServerResponse | Exception | None
 """An answer, what went wrong with this one exchange alone, or None: it has to be decided once more."""
@@ -190,18 +196,7 @@ def _keep(connection: Connection, calls: Sequence[ExchangeCall]) -> None:
     """Keep what is issued, and note of each grant how it was used last."""
     issued = [row for call in calls for row in call.issued]
     used = {row["used_id"]: row for call in calls for row in call.used}
-    keep_issued, note_used = _statements(connection.dialect)
     if issued:
-        keep_issued.many(connection, issued)
+        _KEEP_ISSUED.run(connection, *issued)
     if used:
-        note_used.many(connection, used.values())
-
-
-@lru_cache(maxsize=16)
-def _statements(dialect: Dialect) -> tuple[Prepared, Prepared]:
-    used = (
-        _GRANT.update()
-        .where(_GRANT.c.grant_id == bindparam("used_id"))
-        .values(last_used_at=bindparam("used_at"), last_used_scope=bindparam("used_scope"))
-    )
-    return Prepared(_TOKEN.insert(), dialect, sets=_KEPT), Prepared(used, dialect)
+        _NOTE_USED.run(connection, *used.values())

@@ -14,9 +14,9 @@ from sqlalchemy import Column, Connection, Dialect, Select, bindparam, select
 
 from auth_server.agent_tables import RegisteredAgent
 from auth_server.clients import Agent
-from auth_server.prepared import Prepared, Row, among, rows_of_each
 from auth_server.registered_agents import as_agent, known_names
 from auth_server.tables import Base, Customer, DelegationGrant, IssuedToken
+from delegation.prepared import Prepared, Row, among, rows_of_each
 
 _AGENT, _CUSTOMER, _GRANT, _TOKEN = (
     Base.metadata.tables[table.__tablename__]
@@ -37,7 +37,7 @@ class _Statements:
     def __init__(self, dialect: Dialect, *, skip: bool) -> None:
         def locking(columns: Sequence[Column[Any]], chosen: Select[Any], *, read: bool = True) -> Prepared:
             ordered = chosen.order_by(columns[0])  # the primary key, as `auth_server.lock_order` has it
-            return Prepared(ordered.with_for_update(read=read, skip_locked=skip), dialect, columns)
+            return Prepared(ordered.with_for_update(read=read, skip_locked=skip), columns)
 
         agents = select(*_AGENT_COLUMNS).where(among(_AGENT.c.agent_id, "agents", dialect))
         customers = select(*_CUSTOMER_COLUMNS).where(among(_CUSTOMER.c.sub, "subs", dialect))
@@ -51,7 +51,7 @@ class _Statements:
         self.agents = locking(_AGENT_COLUMNS, agents)
         self.customers = locking(_CUSTOMER_COLUMNS, customers)
         self.grants = locking(_GRANT_COLUMNS, grants, read=False)
-        self.parents = Prepared(parents, dialect, [_TOKEN.c.parent_jti])
+        self.parents = Prepared(parents, [_TOKEN.c.parent_jti])
         self.tokens = locking(_TOKEN_COLUMNS, tokens)
 
 

@@ -20,10 +20,10 @@ from auth_server.delegation_rules import (
 )
 from auth_server.exchange_call import ExchangeCall
 from auth_server.oauth_errors import InvalidTarget
-from auth_server.prepared import Row
 from auth_server.resource_indicator import check_resource
 from auth_server.tokens import TokenContent, revoked
 from delegation.bearer import InvalidToken
+from delegation.prepared import Row
 from delegation.scope import Scope
 from delegation.token import AccessToken
 from delegation.token_exchange import ACCESS_TOKEN_TYPE, GRANT_TYPE

@@ -10,9 +10,9 @@ from sqlalchemy import ARRAY, Connection, Dialect, String, bindparam, func, sele
 from sqlalchemy.dialects import postgresql, sqlite
 
 from auth_server.clients import Client
-from auth_server.prepared import Prepared
 from auth_server.tables import Base, UsedAssertion
 from delegation.database import UtcDateTime
+from delegation.prepared import Prepared
 
 _KEPT: Final = ("client_id", "jti_hash", "expires_at")
 
@@ -54,10 +54,10 @@ def _spending(dialect: Dialect) -> Prepared:
     key = [table.c.client_id, table.c.jti_hash]
     if dialect.name == "sqlite":
         one = sqlite.insert(table).on_conflict_do_nothing().returning(*key)
-        return Prepared(one, dialect, key, sets=_KEPT)
+        return Prepared(one, key, _KEPT)
     lists = [
         func.unnest(bindparam(name, type_=ARRAY(UtcDateTime if name == "expires_at" else String)))
         for name in _KEPT
     ]
     several = postgresql.insert(table).from_select(_KEPT, select(*lists))
-    return Prepared(several.on_conflict_do_nothing().returning(*key), dialect, key)
+    return Prepared(several.on_conflict_do_nothing().returning(*key), key)

@@ -23,6 +23,8 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.schema import CreateColumn
 
+from delegation.ascii_json import ascii_json
+
 _TIMEOUT_SECONDS: Final = 5
 """How long to wait for a connection, a lock or a statement, before the answer is that it cannot be had."""
 
@@ -61,6 +63,7 @@ def _sqlite(url: URL) -> Engine:
         pool_timeout=_TIMEOUT_SECONDS,
         pool_use_lifo=True,  # what another connection has written, this one has to read from the file again
         hide_parameters=True,
+        json_serializer=ascii_json,
     )
     event.listen(engine, "connect", _configure_sqlite)
     return engine
@@ -117,6 +120,7 @@ def _postgresql(url: URL) -> Engine:
             "options": f"-c statement_timeout={_TIMEOUT_SECONDS * 1000}",
         },
         hide_parameters=True,
+        json_serializer=ascii_json,
     )
 
 

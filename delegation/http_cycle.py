@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from starlette.types import Message
+from starlette.types import ASGIApp, Message
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
@@ -25,6 +25,13 @@ class AnswerCycle(RequestResponseCycle):
 
     loop: AbstractEventLoop
     _head = b""
+
+    async def run_asgi(self, app: ASGIApp) -> None:  # type: ignore[override]
+        """Answer the request; of an answer without its end, the server hears too."""
+        ended = self.on_response
+        await super().run_asgi(app)  # type: ignore[arg-type]
+        if not self.response_complete and self.transport.is_closing():
+            ended()
 
     async def send(self, message: Message) -> None:  # type: ignore[override]
         """Send the head of an answer, or a piece of its body (ASGI).
@@ -45,39 +52,40 @@ class AnswerCycle(RequestResponseCycle):
             self._begin(message["status"], message.get("headers", ()))
 
     def _begin(self, status: int, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        self.response_started = True
-        self.waiting_for_100_continue = False
-        if self.access_log:
-            caller, path = get_client_addr(self.scope), get_path_with_query_string(self.scope)
-            line = '%s - "%s %s HTTP/%s" %d'
-            self.access_logger.info(
-                line, caller, self.scope["method"], path, self.scope["http_version"], status
-            )
         lines, closes = [STATUS_LINE[status]], False
+        length, chunked = 0, None
         for written, value in (*self.default_headers, *fields):
             name = _field_name(written)
-            if name == b"content-length" and self.chunked_encoding is None:
-                self.expected_content_length = int(value)
-                self.chunked_encoding = False
+            if name == b"content-length" and chunked is None:
+                length, chunked = int(value), False
             elif name == b"transfer-encoding" and value.lower() == b"chunked":
-                self.expected_content_length = 0
-                self.chunked_encoding = True
+                length, chunked = 0, True
             elif name == b"connection" and b"close" in map(bytes.strip, value.lower().split(b",")):
-                closes, self.keep_alive = True, False
+                closes = True
             lines.append(b"%b: %b\r\n" % (name, value))
         if not self.keep_alive and not closes:
             lines.append(b"connection: close\r\n")
-        has_content = self.scope["method"] != "HEAD" and status not in _WITHOUT_CONTENT
-        if self.chunked_encoding is None and has_content:
-            self.chunked_encoding = True
+        if chunked is None and self.scope["method"] != "HEAD" and status not in _WITHOUT_CONTENT:
+            chunked = True
             lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"\r\n")
         head = b"".join(lines)
         # A line break within a value would begin a field of somebody else's (RFC 9110 §5.5).
         if head.translate(None, _IN_HEAD) or not head.count(b"\r") == head.count(b"\n") == len(lines):
             raise RuntimeError("a header field has a character that may not stand there")
+        self.keep_alive = self.keep_alive and not closes
+        self.expected_content_length, self.chunked_encoding = length, chunked
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        if self.access_log:
+            self._log(status)
         self._head = head
         self.loop.call_soon(self._flush)
+
+    def _log(self, status: int) -> None:
+        caller, path = get_client_addr(self.scope), get_path_with_query_string(self.scope)
+        line = '%s - "%s %s HTTP/%s" %d'
+        self.access_logger.info(line, caller, self.scope["method"], path, self.scope["http_version"], status)
 
     def _send_body(self, body: bytes, *, more: bool) -> None:
         data = body

@@ -4,7 +4,7 @@ from asyncio import Event, TimerHandle, Transport
 from typing import Final
 from urllib.parse import unquote
 
-from httptools import parse_url
+from httptools import HttpParserError, HttpParserUpgrade, parse_url
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -27,7 +27,9 @@ BODY_BYTES_A_SECOND: Final = 16 * 1024
 TAKE_SECONDS: Final = 60
 """A client that takes nothing of its answer for so long is given up."""
 
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 _FIELD_OVERHEAD: Final = len(": \r\n")
+_INVALID: Final = "Invalid HTTP request received."
 _TOO_LONG: Final = b"The address and header fields of a request are 64 KiB at most."
 _TOO_SLOW: Final = b"The address and header fields of a request must come within 10 s."
 _BODY_TOO_SLOW: Final = b"The body of a request must come within 20 s."
@@ -36,7 +38,7 @@ _LINGER_SECONDS: Final = 1.0
 
 
 class Malformed(Exception):
-    """The request is not HTTP (RFC 9112 §3.2), or too long."""
+    """The request is not HTTP (RFC 9112 §3.2), too long, or asks for another protocol and has a body."""
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -54,6 +56,7 @@ class HttpProtocol(HttpToolsProtocol):
     _hosts = 0
     _refused = False
     _in_head = False
+    _upgrades = False
     _head_timer: TimerHandle | None = None
     _body_timer: TimerHandle | None = None
     _body_began = 0.0
@@ -70,26 +73,45 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         super().connection_lost(exc)
-        self._head_is_over()
-        self._unset_taking_timer()
-        for timer in (self._body_timer, self._idle_timer):
-            if timer is not None:
-                timer.cancel()
+        self._unset_timers()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Give the connection to another protocol, which has bounds of its own."""
+        self._unset_timers()
+        super().handle_websocket_upgrade()
 
     def data_received(self, data: bytes) -> None:
         """Take the next bytes of the connection."""
         if self._refused:
             return
         self._silent_bytes += len(data)
-        super().data_received(data)
+        self._parse(data)
         if self._silent_bytes > MAX_HEAD_BYTES and not self._refused:
             self.send_400_response("")
         idle = self._is_idle()
         # A WebSocket has become another protocol's by now.
-        if idle and self._head_timer is None and self.transport.get_protocol() is self:
-            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+        if idle and self.transport.get_protocol() is self:
+            self._expect_head()
         if not idle and self.cycle.more_body and self._body_timer is None:
             self._body_timer = self.loop.call_later(BODY_SECONDS, self._look_at_body)
+
+    def _parse(self, data: bytes) -> None:
+        """Do as uvicorn does, but drop nothing: after a request to upgrade that is passed over, another."""
+        rest = memoryview(data)  # of which nothing is copied, however many requests there are
+        while rest:
+            try:
+                self.parser.feed_data(rest)
+            except HttpParserUpgrade as end:
+                if self._upgrades:
+                    self.handle_websocket_upgrade()
+                    return
+                rest = rest[end.args[0] :]
+            except HttpParserError:
+                self.logger.warning(_INVALID)
+                self.send_400_response(_INVALID)
+                return
+            else:
+                return
 
     def pause_writing(self) -> None:
         """Hold the answer up: its client does not take it."""
@@ -100,6 +122,14 @@ class HttpProtocol(HttpToolsProtocol):
         """Let the answer go on."""
         super().resume_writing()
         self._unset_taking_timer()
+        if self.transport.is_closing():
+            self._expect_taking()
+
+    def shutdown(self) -> None:
+        """Close the connection, after the answer that is going on."""
+        super().shutdown()
+        if self.transport.is_closing():
+            self._expect_taking()
 
     def on_response_complete(self) -> None:
         """End an answer; the last of it may have to be taken yet."""
@@ -118,6 +148,12 @@ class HttpProtocol(HttpToolsProtocol):
         self._idle_since = self.loop.time()
         if self._idle_timer is None:
             self._idle_timer = self.loop.call_later(IDLE_SECONDS, self._look_at_idleness)
+        if self._in_head:  # it began while the answer before it was going on
+            self._expect_head()
+
+    def _expect_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
 
     def _look_at_idleness(self) -> None:
         self._idle_timer = None
@@ -127,6 +163,10 @@ class HttpProtocol(HttpToolsProtocol):
         if left > 0:
             self._idle_timer = self.loop.call_later(left, self._look_at_idleness)
             return
+        self._close()
+
+    def _close(self) -> None:
+        # It stays open for what is still to be sent, so for as long as that is taken.
         self.transport.close()
         self._expect_taking()
 
@@ -137,6 +177,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Refuse what cannot be read, and close the connection: with 431 if it is its length."""
         if max(self._head_bytes, self._silent_bytes) <= MAX_HEAD_BYTES:
             super().send_400_response(msg)
+            self._expect_taking()
             return
         self._refuse(431, _TOO_LONG)
 
@@ -152,14 +193,14 @@ class HttpProtocol(HttpToolsProtocol):
             ]
             lines = [b"%s: %s\r\n" % field for field in fields]
             self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", text]))
-        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        self.loop.call_later(_LINGER_SECONDS, self._close)
 
     def _head_is_late(self) -> None:
         # Where no request has begun, there is none to answer.
         if self._in_head and not self._refused:
             self._refuse(408, _TOO_SLOW)
         else:
-            self.transport.close()
+            self._close()
 
     def _look_at_body(self) -> None:
         # One timer serves for many bodies: it looks when the present one has to be here.
@@ -178,6 +219,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._refuse(408, _BODY_TOO_SLOW)
 
     def _expect_taking(self) -> None:
+        if self not in self.connections:  # it is lost
+            return
         self._unset_taking_timer()
         untaken = self.transport.get_write_buffer_size()
         self._taking_timer = self.loop.call_later(TAKE_SECONDS, self._look_at_taking, untaken)
@@ -187,6 +230,13 @@ class HttpProtocol(HttpToolsProtocol):
             self._expect_taking()
         else:
             self.transport.abort()
+
+    def _unset_timers(self) -> None:
+        self._head_is_over()
+        self._unset_taking_timer()
+        for timer in (self._body_timer, self._idle_timer):
+            if timer is not None:
+                timer.cancel()
 
     def _unset_taking_timer(self) -> None:
         if self._taking_timer is not None:
@@ -213,8 +263,10 @@ class HttpProtocol(HttpToolsProtocol):
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header field, or a trailer field."""
+        """Take a header field; a trailer field is dropped, for it may not become one (RFC 9110 §6.5.1)."""
         self._count(len(name) + len(value) + _FIELD_OVERHEAD)
+        if not self._in_head:
+            return
         name = name.lower()
         if name == b"host":
             self._hosts += 1
@@ -235,7 +287,15 @@ class HttpProtocol(HttpToolsProtocol):
         scope, parser = self.scope, self.parser
         scope["method"] = parser.get_method().decode("ascii")
         scope["http_version"] = version = parser.get_http_version()
-        if parser.should_upgrade() and self._should_upgrade():
+        # The parser takes the body of such a request for the other protocol's bytes, or for the next request.
+        if parser.should_upgrade() and any(
+            name in _FRAMING and value != b"0" for name, value in self.headers
+        ):
+            raise Malformed
+        # While an answer is going on, another protocol would speak before its end: then we go on as we were,
+        # which is allowed (RFC 9110 §7.8).
+        self._upgrades = self._is_idle() and parser.should_upgrade() and super()._should_upgrade()
+        if self._upgrades:
             return
         url = parse_url(self.url)
         path = url.path.decode("ascii")
@@ -265,6 +325,9 @@ class HttpProtocol(HttpToolsProtocol):
         else:  # requests that do not wait for the answers before
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, app))
+
+    def _should_upgrade(self) -> bool:
+        return self._upgrades
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""

@@ -1,6 +1,5 @@
 """The audit record: every permit and every deny, in every service, in one shape."""
 
-import json
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,9 +9,10 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from delegation.ascii_json import ascii_json
 from delegation.clock import utc_now
 from delegation.random_ids import ordered_id
-from delegation.record_chain import canonical_members
+from delegation.record_chain import canonical, present
 from delegation.token import AccessToken
 from delegation.trace import current_trace_id
 
@@ -62,8 +62,12 @@ class Record:
 
     @property
     def canonical(self) -> bytes:
-        """Return the record as its link in the chain holds it."""
-        return canonical_members(self._values)
+        """Return the record as its link in the chain holds it, in the one canonical form."""
+        members = present(self._values)
+        try:
+            return orjson.dumps(members, option=orjson.OPT_SORT_KEYS)
+        except TypeError:  # an integer of more than 64 bits
+            return canonical(members)
 
     def line(self) -> str:
         """Return the record as JSON without a line break, in ASCII, its members always in one order."""
@@ -77,18 +81,6 @@ class Record:
             if values[name] is None:
                 del values[name]
         return values
-
-
-_ASCII: Final = json.JSONEncoder(separators=(",", ":"))
-
-
-def ascii_json(value: object) -> str:
-    """Return a value as JSON in ASCII, without white space; lists may be tuples."""
-    try:
-        written = orjson.dumps(value)
-    except TypeError:  # an integer of more than 64 bits
-        return _ASCII.encode(value)
-    return written.decode() if written.isascii() else _ASCII.encode(value)
 
 
 def of_token(token: AccessToken | None) -> dict[str, Any]:

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 GENESIS: Final = "0" * 64
 """The previous hash of the first record."""
 
@@ -35,10 +33,8 @@ def canonical(value: Mapping[str, Any]) -> bytes:
     Those are objects with ASCII names, texts, integers, booleans, and lists and objects of them: names
     sorted, no white space, UTF-8, only what must be escaped escaped.
     """
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # no record's value, but somebody may have written one into a row
-        return _ENCODER.encode(value).encode()
+    # By the standard library: what somebody has written into a row has a form of its own too, even NaN.
+    return _ENCODER.encode(value).encode()
 
 
 def link_hash(previous_hash: str, position: int, record: Mapping[str, Any]) -> str:
@@ -47,12 +43,12 @@ def link_hash(previous_hash: str, position: int, record: Mapping[str, Any]) -> s
     A member that is None counts as one that is not there, so that a record keeps its hash when a later
     version knows more members.
     """
-    return hash_of_link(previous_hash, position, canonical_members(record))
+    return hash_of_link(previous_hash, position, canonical(present(record)))
 
 
-def canonical_members(record: Mapping[str, Any]) -> bytes:
-    """Return a record as its link holds it: those of its members that are there, in canonical form."""
-    return canonical({name: value for name, value in record.items() if value is not None})
+def present(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a record's members that are there: its link holds no others."""
+    return {name: value for name, value in record.items() if value is not None}
 
 
 def hash_of_link(previous_hash: str, position: int, members: bytes) -> str:

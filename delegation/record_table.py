@@ -22,14 +22,13 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from delegation.prepared import Prepared
-from delegation.record import OPTIONAL, Record, ascii_json
+from delegation.record import OPTIONAL, Record
 from delegation.record_chain import GENESIS, Head, hash_of_link
 
 LINK_COLUMNS: Final = frozenset({"id", "position", "previous_hash", "hash"})
 """What a row has besides the record itself."""
 
 _HEAD_ID: Final = 1
-_JSON_COLUMNS: Final = ("act", "aud", "call")
 _ABSENT: Final = dict.fromkeys(OPTIONAL)
 
 
@@ -117,9 +116,9 @@ def append_records(connection: Connection, table: Table, records: Iterable[Recor
         rows.append({**_ABSENT, **values, **link})
         head = Head(position, hash_)
     if rows:
-        _insert(connection, table, rows)
-        move = _statements(table).move_head
-        move.run(connection, {"new_position": head.position, "new_hash": head.hash})
+        statements = _statements(table)
+        statements.insert.run(connection, *rows)
+        statements.move_head.run(connection, {"new_position": head.position, "new_hash": head.hash})
 
 
 class _Statements(NamedTuple):
@@ -135,15 +134,7 @@ def _statements(table: Table) -> _Statements:
     locking = select(chain.c.position, chain.c.hash).with_for_update()
     moving = chain.update().values(position=bindparam("new_position"), hash=bindparam("new_hash"))
     columns = [column.name for column in table.columns if not column.primary_key]
-    return _Statements(Prepared(locking), Prepared(moving), Prepared(table.insert().inline(), columns))
-
-
-def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    for row in rows:
-        for name in _JSON_COLUMNS:
-            if row[name] is not None:
-                row[name] = ascii_json(row[name])
-    _statements(table).insert.run(connection, *rows)
+    return _Statements(Prepared(locking), Prepared(moving), Prepared(table.insert().inline(), sets=columns))
 
 
 def locked_head(connection: Connection, table: Table) -> Head:

@@ -20,8 +20,8 @@ class Places:
         return len(self._line)
 
     def take(self) -> bool:
-        """Take a place if there is one and nobody is before us."""
-        if not self._free or self._line:
+        """Take a place if there is one."""
+        if not self._free:  # while there is one, nobody is in line
             return False
         self._free -= 1
         return True
@@ -35,17 +35,17 @@ class Places:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.cancelled():
-                self._line.remove(turn)
-            else:  # the place was ours already
+            if not turn.cancelled():  # the place was ours already
                 self.give_back()
+            elif turn in self._line:
+                self._line.remove(turn)
             raise
 
     def give_back(self) -> None:
         """Give a place back, to the first in line."""
-        for turn in self._line:
-            if not turn.done():
-                self._line.remove(turn)
+        while self._line:
+            turn = self._line.popleft()
+            if not turn.done():  # else who waited has left, and does not know it yet
                 turn.set_result(None)
                 return
         self._free += 1

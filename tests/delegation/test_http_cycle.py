@@ -130,9 +130,21 @@ async def test_an_answer_with_a_field_that_none_may_have_is_not_given(
     field: tuple[bytes, bytes],
 ) -> None:
     answer = await said(answering(b"ok", fields=[(b"content-length", b"2"), field]), LAST)
+    assert answer.startswith(b"HTTP/1.1 500 ")
     assert b"cookie" not in answer
     assert b"x-text" not in answer
-    assert not answer.endswith(b"ok")
+    assert answer.endswith(b"\r\n\r\nInternal Server Error")
+
+
+async def test_of_an_answer_whose_head_is_not_given_there_is_no_body() -> None:
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        fields = [(b"content-length", b"2"), (b"x-text", b"a\nb")]
+        with pytest.raises(RuntimeError):
+            await send({"type": "http.response.start", "status": 200, "headers": fields})
+        with pytest.raises(RuntimeError):
+            await send({"type": "http.response.body", "body": b"ok"})
+
+    assert (await said(app, LAST)).startswith(b"HTTP/1.1 500 ")
 
 
 @pytest.mark.parametrize(
@@ -155,3 +167,58 @@ async def test_nothing_is_sent_after_the_end() -> None:
             await send({"type": "http.response.start", "status": 200, "headers": []})
 
     assert (await said(app, LAST)).endswith(b"\r\n\r\nok")
+
+
+async def test_a_trailer_field_is_no_header_field() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["more_body"]:
+            pass
+        names = b" ".join(name for name, _ in scope["headers"])
+        await answering(names, fields=[(b"content-length", b"%d" % len(names))])(scope, receive, send)
+
+    request = LAST.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n")
+    answer = await said(app, request + b"0\r\nAuthorization: Bearer x\r\n\r\n")
+    assert answer.endswith(b"\r\n\r\nhost connection transfer-encoding")
+
+
+async def its_path(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the path that was asked for."""
+    path = scope["raw_path"]
+    await answering(path, fields=[(b"content-length", b"%d" % len(path))])(scope, receive, send)
+
+
+UPGRADING = b"POST /1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+
+
+@pytest.mark.parametrize("at", [1, 20, 60, 150])
+async def test_what_follows_a_request_to_upgrade_that_is_not_done_is_the_next_request(at: int) -> None:
+    head = b"POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(GET)
+    requests = (UPGRADING + b"\r\n") * 2 + head + GET + LAST.replace(b"/ ", b"/3 ")
+    async with served(its_path) as (_, address), asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection(*address)
+        # What the parser leaves over must not depend on how the bytes arrive.
+        for piece in (requests[:-at], requests[-at:]):
+            writer.write(piece)
+            await asyncio.sleep(0.02)
+        answers = (await reader.read()).split(b"HTTP/1.1 200 OK")[1:]
+        writer.close()
+    assert [one[-2:] for one in answers] == [b"/1", b"/1", b"/2", b"/3"]
+
+
+@pytest.mark.parametrize(
+    ("framing", "before"),
+    [(b"Content-Length: %d\r\n\r\n" % len(GET), b""), (b"Transfer-Encoding: chunked\r\n\r\n", b"1c\r\n")],
+)
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+async def test_the_body_of_a_request_to_upgrade_is_never_a_request(
+    framing: bytes, before: bytes, protocol: bytes
+) -> None:
+    async with served(its_path) as (_, address), asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(UPGRADING.replace(b"h2c", protocol) + framing)
+        await asyncio.sleep(0.02)
+        writer.write(before + GET)
+        answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1

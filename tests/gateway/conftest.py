@@ -33,10 +33,11 @@ def served_resource() -> Iterator[tuple[RecordingResource, str]]:
 
 
 @pytest.fixture
-def resource(served_resource: tuple[RecordingResource, str]) -> RecordingResource:
+def resource(served_resource: tuple[RecordingResource, str]) -> Iterator[RecordingResource]:
     """The resource behind the gateway, with nothing recorded yet."""
     served_resource[0].reset()
-    return served_resource[0]
+    yield served_resource[0]
+    served_resource[0].reset()  # a handler without an end would fill the memory of the next test
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,22 @@ async def test_a_place_that_comes_when_its_taker_leaves_is_the_next_ones() -> No
     assert places.take()
 
 
+async def test_a_place_that_is_given_back_to_one_who_is_just_leaving_is_free() -> None:
+    places = Places(1)
+    assert places.take()
+    [first] = await in_line(places, 1)
+    first.cancel()
+    places.give_back()
+    # All this is one turn of the event loop: the first does not know yet that it has left.
+    async with asyncio.timeout(1):
+        await places.wait()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    places.give_back()
+    assert places.waiting == 0
+    assert [places.take(), places.take()] == [True, False]
+
+
 async def test_no_more_than_there_are_places_go_on_at_once() -> None:
     places, inside, most = Places(3), 0, 0
 

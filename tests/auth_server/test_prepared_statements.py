@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Select, insert, select
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from auth_server.agent_tables import RegisteredAgent
-from auth_server.prepared import Prepared, among, rows_of_each
 from auth_server.tables import Base, IssuedToken
+from delegation.prepared import Prepared, among, rows_of_each
 from tests.auth_server.servers import AGENT, AuthServer
 
 _TOKEN = Base.metadata.tables[IssuedToken.__tablename__]
@@ -24,14 +24,14 @@ def row(jti: str, sub: str = "somebody") -> dict[str, Any]:
 
 def chosen(columns: list[Any], column: Any, connection: Connection) -> tuple[Prepared, Select[Any]]:
     statement = select(*columns).where(among(column, "ids", connection.dialect)).order_by(column)
-    return Prepared(statement, connection.dialect, columns), select(*columns).order_by(column)
+    return Prepared(statement, columns), select(*columns).order_by(column)
 
 
 def test_rows_are_those_that_sqlalchemy_reads(server: AuthServer) -> None:
     jtis = [f'{server.new_customer()} "{{,}}" \\ é {number}' for number in range(3)]
     with server.context.engine.connect() as connection:
-        keep = Prepared(insert(_TOKEN), connection.dialect, sets=_SETS)
-        keep.many(connection, [row(jti) for jti in jtis])
+        keep = Prepared(insert(_TOKEN), sets=_SETS)
+        keep.run(connection, *[row(jti) for jti in jtis])
         tokens, tokens_by_sqlalchemy = chosen(list(_TOKEN.c), _TOKEN.c.jti, connection)
         agents, agents_by_sqlalchemy = chosen(list(_AGENT.c), _AGENT.c.agent_id, connection)
         for ids in ([], jtis[:1], jtis):
@@ -47,18 +47,18 @@ def test_rows_are_those_that_sqlalchemy_reads(server: AuthServer) -> None:
 
 def test_a_row_that_is_there_is_an_integrity_error(server: AuthServer) -> None:
     with server.context.engine.connect() as connection:
-        keep = Prepared(insert(_TOKEN), connection.dialect, sets=_SETS)
+        keep = Prepared(insert(_TOKEN), sets=_SETS)
         with pytest.raises(IntegrityError) as caught:
-            keep.many(connection, [row("the same"), row("the same")])
+            keep.run(connection, row("the same"), row("the same"))
         assert "somebody" not in str(caught.value)
         connection.rollback()
 
 
 def test_a_value_that_the_database_cannot_take_is_a_data_error(postgresql_server: AuthServer) -> None:
     with postgresql_server.context.engine.connect() as connection:
-        keep = Prepared(insert(_TOKEN), connection.dialect, sets=_SETS)
+        keep = Prepared(insert(_TOKEN), sets=_SETS)
         with pytest.raises(DataError):
-            keep.many(connection, [row("too long", "x" * 513)])
+            keep.run(connection, row("too long", "x" * 513))
         connection.rollback()
         tokens, _ = chosen(list(_TOKEN.c), _TOKEN.c.jti, connection)
         with pytest.raises(DataError):
