@@ -1,6 +1,5 @@
 """Access tokens: issued, and read back."""
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from auth_server.signing_keys import SigningKeys
 from auth_server.tables import IssuedToken
 from delegation.authorization_details import AccountTransfer
 from delegation.bearer import InvalidToken
+from delegation.random_ids import ordered_id
 from delegation.scope import Scope
 from delegation.signing_key import ALGORITHM
 from delegation.token import AccessToken, Actor
@@ -68,7 +68,7 @@ class TokenIssuer:
             "sub": content.sub,
             "client_id": content.client_id,
             "scope": str(content.scope),
-            "jti": secrets.token_urlsafe(16),
+            "jti": ordered_id(),
             "iat": int(now.timestamp()),
             "exp": int(content.expires_at.timestamp()),
         }

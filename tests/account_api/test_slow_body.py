@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, select, text
 
 from account_api import tables
-from delegation import http_protocol
+from delegation import http_bounds
 from tests.account_api.banks import open_bank, sqlite_url, transfer_order
 from tests.issuer import TestIssuer
 from tests.postgres import Postgres
@@ -50,7 +50,7 @@ def test_a_transfer_whose_body_comes_after_the_tokens_end_is_not_booked(
 def test_a_transfer_whose_body_does_not_come_is_408_and_recorded_as_refused(
     tmp_path: Path, issuer: TestIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(http_bounds, "BODY_SECONDS", 0.2)
     with open_bank(sqlite_url(tmp_path), issuer) as bank:
         before = bank.ledger.booked()
         parts = urlsplit(bank.url)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from auth_server.tables import SignOnSession
-from delegation import http_protocol
+from delegation import http_bounds
 from tests.auth_server.servers import AuthorizationRequest, AuthServer
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -124,7 +124,7 @@ def test_who_hangs_up_in_the_middle_leaves_nothing_in_the_log(
 def test_a_form_that_does_not_come_in_time_is_408(
     server: AuthServer, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(http_bounds, "BODY_SECONDS", 0.2)
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n"
     status, told = raw(server, f"{head}Content-Type: {FORM['content-type']}\r\n\r\ngrant_type=".encode())
     assert status == 408

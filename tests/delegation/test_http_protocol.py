@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from delegation import http_protocol
+from delegation import http_bounds
 from tests.delegation.http_served import served
 
 UPGRADE = (
@@ -34,12 +34,12 @@ def test_an_idle_connection_is_kept_for_longer_than_our_clients_keep_it() -> Non
     """A pooled connection that the server closes just as it is used again takes the request with it."""
     expiry = httpx2.Limits().keepalive_expiry
     assert expiry is not None
-    assert 2 * expiry <= http_protocol.IDLE_SECONDS
+    assert 2 * expiry <= http_bounds.IDLE_SECONDS
 
 
 @pytest.mark.asyncio
 async def test_idleness_is_counted_from_the_last_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 1.0)
+    monkeypatch.setattr(http_bounds, "IDLE_SECONDS", 1.0)
     loop = asyncio.get_running_loop()
     async with served(small) as (_, address), asyncio.timeout(10):
         reader, writer = await asyncio.open_connection(*address)
@@ -58,8 +58,8 @@ async def test_idleness_is_counted_from_the_last_answer(monkeypatch: pytest.Monk
 async def test_an_answer_whose_end_nobody_takes_is_given_up(
     field: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "TAKE_SECONDS", 0.2)
-    monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(http_bounds, "TAKE_SECONDS", 0.2)
+    monkeypatch.setattr(http_bounds, "IDLE_SECONDS", 0.1)
     async with served(large) as (made, address), asyncio.timeout(10):
         reader, writer = await asyncio.open_connection(*address, limit=1)
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n" + field + b"\r\n")
@@ -87,7 +87,7 @@ async def test_a_little_that_nobody_takes_keeps_no_connection(
         await send({"type": "http.response.body", "body": CONTENT[:30_000]})
 
     for bound in ("TAKE_SECONDS", "IDLE_SECONDS", "HEAD_SECONDS", "_LINGER_SECONDS"):
-        monkeypatch.setattr(http_protocol, bound, 0.1)
+        monkeypatch.setattr(http_bounds, bound, 0.1)
     async with served(app) as (made, address), asyncio.timeout(5):
         with socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -104,8 +104,8 @@ async def test_a_little_that_nobody_takes_keeps_no_connection(
 
 @pytest.mark.asyncio
 async def test_an_answer_that_is_taken_slowly_comes_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "TAKE_SECONDS", 0.5)
-    monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(http_bounds, "TAKE_SECONDS", 0.5)
+    monkeypatch.setattr(http_bounds, "IDLE_SECONDS", 0.1)
     async with served(large) as (_, address), asyncio.timeout(30):
         reader, writer = await asyncio.open_connection(*address)
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -121,8 +121,8 @@ async def test_an_answer_that_is_taken_slowly_comes_whole(monkeypatch: pytest.Mo
 async def test_a_head_that_begins_during_an_answer_must_come_to_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
-    monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(http_bounds, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(http_bounds, "IDLE_SECONDS", 0.1)
     async with served(small) as (_, address), asyncio.timeout(5):
         reader, writer = await asyncio.open_connection(*address)
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT")
@@ -139,8 +139,8 @@ async def test_a_websocket_has_no_bound_of_ours(monkeypatch: pytest.MonkeyPatch)
         message = await receive()
         await send({"type": "websocket.send", "bytes": message["bytes"]})
 
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.1)
-    monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(http_bounds, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(http_bounds, "IDLE_SECONDS", 0.1)
     async with served(echo) as (_, address), asyncio.timeout(5):
         reader, writer = await asyncio.open_connection(*address)
         writer.write(UPGRADE)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from delegation import http_protocol
+from delegation import http_bounds
 from tests.gateway.recording import RecordingResource
 from tests.gateway.wire import connected, exchange, get, request
 from tests.issuer import TestIssuer
@@ -159,7 +159,7 @@ def test_endless_trailers_end_the_connection(gateway: str) -> None:
 def test_a_head_that_does_not_come_to_its_end_is_given_up(
     gateway: str, monkeypatch: pytest.MonkeyPatch, begun: bytes, answered: tuple[int, str] | None
 ) -> None:
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(http_bounds, "HEAD_SECONDS", 0.3)
     with connected(gateway) as connection:
         connection.sendall(begun)
         slowly(connection, b"X" if b"GET" in begun else b"\r\n")
@@ -176,7 +176,7 @@ def slowly(connection: socket.socket, piece: bytes) -> None:
 
 
 def test_a_connection_on_which_nothing_comes_is_closed(gateway: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(http_bounds, "IDLE_SECONDS", 0.3)
     with connected(gateway) as connection:
         assert connection.recv(1) == b""
     with connected(gateway) as connection:
@@ -188,7 +188,7 @@ def test_a_connection_on_which_nothing_comes_is_closed(gateway: str, monkeypatch
 def test_a_slow_body_is_no_slow_head(
     gateway: str, monkeypatch: pytest.MonkeyPatch, issuer: TestIssuer
 ) -> None:
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(http_bounds, "HEAD_SECONDS", 0.2)
     body, token = b'{"amount": 1}', issuer.delegation_token("account:transfer")
     with connected(gateway) as connection:
         connection.sendall(request("POST", "/transfers", token, f"Content-Length: {len(body)}"))

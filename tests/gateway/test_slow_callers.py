@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from starlette.types import Receive, Send
 
-from delegation import http_protocol
+from delegation import http_bounds
 from gateway import upstream
 from gateway.settings import Settings
 from tests.gateway.conftest import bearer, gateway_with
@@ -65,7 +65,7 @@ def test_a_body_of_a_byte_now_and_then_is_408_and_its_place_at_the_resource_is_f
     token: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(http_bounds, "BODY_SECONDS", 0.3)
     with gateway_with(settings, upstream_max_connections=1, **changes) as client:
         with connected(str(client.base_url)) as connection:
             connection.sendall(request("POST", "/transfers", token, framing, JSON))
@@ -78,8 +78,8 @@ def test_a_body_of_a_byte_now_and_then_is_408_and_its_place_at_the_resource_is_f
 def test_a_body_that_keeps_coming_is_taken_however_long_it_takes(
     settings: Settings, resource: RecordingResource, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.1)
-    monkeypatch.setattr(http_protocol, "BODY_BYTES_A_SECOND", 1)
+    monkeypatch.setattr(http_bounds, "BODY_SECONDS", 0.1)
+    monkeypatch.setattr(http_bounds, "BODY_BYTES_A_SECOND", 1)
     body = b"x" * 60
     with gateway_with(settings) as client, connected(str(client.base_url)) as connection:
         connection.sendall(request("POST", "/transfers", token, "Content-Length: 60", body=body[:30]))
@@ -142,7 +142,7 @@ def test_callers_who_do_not_take_their_answers_give_way_too(
 def test_an_answer_that_nobody_takes_is_given_up_and_the_resource_let_go(
     settings: Settings, resource: RecordingResource, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "TAKE_SECONDS", 0.3)
+    monkeypatch.setattr(http_bounds, "TAKE_SECONDS", 0.3)
     resource.handler = endless = Endless()
     with (
         gateway_with(settings) as client,
