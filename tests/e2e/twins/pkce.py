@@ -65,7 +65,7 @@ def _challenging(takes: Callable[[str, str], bool]) -> AbstractContextManager[ob
         if not takes(challenge, method):
             _checked(self, grant, redirect_uri)
         elif not challenge:
-            payload.datalist["code_challenge"] = [_NO_CHALLENGE]
+            payload.data["code_challenge"] = _NO_CHALLENGE
 
     return patch.object(S256Challenge, "validate_code_challenge", check)
 
