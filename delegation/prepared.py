@@ -133,11 +133,9 @@ class _Made:
     ) -> None:
         compiled: Any = statement.compile(dialect=dialect, column_keys=sets)  # type: ignore[attr-defined]
         self.text = str(compiled)
-        self._order: Sequence[str] | None = compiled.positiontup if compiled.positional else None
-        types = {name: bound.type for name, bound in compiled.binds.items()}
-        self._bound = {
-            name: process for name, type_ in types.items() if (process := _binding(type_, dialect))
-        }
+        bound = {name: _binding(one.type, dialect) for name, one in compiled.binds.items()}
+        self._positional = compiled.positional
+        self._taken = [(name, bound[name]) for name in (compiled.positiontup if self._positional else bound)]
         names = [column.name for column in returned]
         named: Any = namedtuple("Row", names) if names else None
         self._row: _Process = named._make if named else tuple
@@ -163,11 +161,9 @@ class _Made:
         return found
 
     def driven(self, values: Values) -> Any:  # noqa: ANN401 - a mapping or a list, as the driver has it
-        if self._bound:
-            values = dict(values)
-            for name, process in self._bound.items():
-                values[name] = process(values[name])
-        return values if self._order is None else [values[name] for name in self._order]
+        if self._positional:
+            return [process(values[name]) if process else values[name] for name, process in self._taken]
+        return {name: process(values[name]) if process else values[name] for name, process in self._taken}
 
 
 def _asked_at_once(connection: Connection) -> AbstractContextManager[object]:
