@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 from auth_server.clients import Client
 from auth_server.private_key_jwt import PrivateKeyJwt
+from delegation.compact_jws import UnverifiedJwt
 from tests.e2e.in_process import AGENT, InProcess
 from tests.e2e.jws import claims_of, header_of
 from tests.e2e.minting import complete
@@ -51,8 +52,10 @@ def takes_unknown_clients(stack: InProcess) -> AbstractContextManager[None]:
 def verifies_no_assertion(_stack: InProcess) -> AbstractContextManager[object]:
     """Read their claims without the key."""
 
-    async def claims(_self: PrivateKeyJwt, assertion: str, _client: Client, _kid: str) -> dict[str, Any]:
-        return claims_of(assertion)
+    async def claims(
+        _self: PrivateKeyJwt, assertion: UnverifiedJwt, _client: Client, _kid: str
+    ) -> dict[str, Any]:
+        return assertion.claims
 
     return patch.object(PrivateKeyJwt, "_claims", claims)
 
