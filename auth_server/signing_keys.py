@@ -45,7 +45,7 @@ class SigningKeys:
 
     def current(self) -> SigningKey:
         """Return the key that signs."""
-        return self.published()[-1]
+        return next(reversed(self._published().values()))
 
     def published(self) -> list[SigningKey]:
         """Return the keys that verify, the current one last."""
