@@ -106,9 +106,9 @@ class Database:
             self._turn.release()
 
     def _close_writer(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        self._writer = None
+        writer, self._writer = self._writer, None  # even if it does not close, it is not used again
+        if writer is not None:
+            writer.close()
 
     def _prepare_first(self) -> None:
         with self._engine.begin() as connection:

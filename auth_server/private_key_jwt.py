@@ -21,6 +21,8 @@ from delegation.signing_key import ALGORITHM
 LONGEST_ASSERTION_LIFE: Final = timedelta(minutes=5)
 _MAX_LENGTH: Final = 4096
 _JTI: Final = re.compile(r"[ -~]{1,256}")
+_CLIENT_ID: Final = re.compile(r"[ -~]+")
+"""Of RFC 6749 §A.1. A database would be asked for anything else in vain, and some choke on it."""
 _TYPES: Final = frozenset({"jwt", "client-authentication+jwt"})
 
 FindClient = Callable[[str], Awaitable[Client | None]]
@@ -123,7 +125,7 @@ def _claimed_client(assertion: UnverifiedJwt) -> tuple[str, str]:
         or "crit" in header
     ):
         raise _refused(f"the assertion must be a JWT signed with {ALGORITHM}")
-    if not isinstance(kid, str) or not isinstance(client_id, str):
+    if not isinstance(kid, str) or not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):
         raise _refused("the assertion must have a kid and a sub")
     return client_id, kid
 

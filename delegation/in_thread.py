@@ -10,6 +10,8 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Final, ParamSpec, TypeVar
 
+from anyio import CancelScope
+
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
@@ -32,7 +34,11 @@ async def in_thread(
     try:
         return await asyncio.shield(done)
     except asyncio.CancelledError:
-        await asyncio.wait([done])
+        # Whoever cancels may do so again; anyio does until its scope is left, but for what is shielded.
+        with CancelScope(shield=True):
+            while not done.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([done])
         raise
 
 
@@ -50,6 +56,10 @@ class _Job:
         """Do it, and return what tells of its end."""
         try:
             tell = partial(self._done.set_result, self._work())
+        except StopIteration as error:  # the one that no future takes: who waits would wait forever
+            ended = RuntimeError("an iterator ended unforeseen")
+            ended.__cause__ = error
+            tell = partial(self._done.set_exception, ended)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is for who waits
             tell = partial(self._done.set_exception, error)
         return partial(self._loop.call_soon_threadsafe, tell)
@@ -77,7 +87,12 @@ class _Threads:
                 self._waiting.append(job)
                 return
             self._count += 1
-        Thread(target=self._work, args=(job,), name="in_thread", daemon=True).start()
+        try:
+            Thread(target=self._work, args=(job,), name="in_thread", daemon=True).start()
+        except BaseException:
+            with self._lock:
+                self._count -= 1  # or the places of those that could not start would never be free again
+            raise
 
     def _work(self, job: _Job) -> None:
         own: SimpleQueue[_Job] = SimpleQueue()

@@ -7,6 +7,7 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from delegation.signing_key import SigningKey
+from delegation.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from tests.auth_server.client import ask, refusal
 from tests.auth_server.servers import AGENT, ISSUER, AuthServer, running_server
 from tests.clock import NOON, SetClock
@@ -121,6 +122,24 @@ def test_an_assertion_is_accepted_that_has(server: AuthServer, changes: dict[str
 )
 def test_an_assertion_is_refused_that_has(server: AuthServer, changes: dict[str, Any]) -> None:
     assert ask(server.agent, server.agent.assertion(**changes)) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize("grant_type", ["client_credentials", TOKEN_EXCHANGE])
+@pytest.mark.parametrize(
+    "client_id",
+    [
+        pytest.param("\ud800", id="half a letter"),
+        pytest.param("a\0b", id="a NUL"),
+        pytest.param("é", id="a letter that is not ASCII"),
+        pytest.param("", id="nothing"),
+    ],
+)
+def test_an_assertion_is_refused_whose_client_cannot_be_one(
+    postgresql_server: AuthServer, client_id: str, grant_type: str
+) -> None:
+    agent = postgresql_server.agent
+    form = agent.credentials(agent.assertion(iss=client_id, sub=client_id)) | {"grant_type": grant_type}
+    assert refusal(postgresql_server.http.post("/token", data=form)) == (401, "invalid_client")
 
 
 @pytest.mark.parametrize(
