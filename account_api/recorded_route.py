@@ -126,9 +126,8 @@ class Shortcut:
 async def _answer(answer: Answer, request: Request, send: Send) -> None:
     try:
         response = await answer(request)
-    except (
-        Exception
-    ):  # even the record of a refusal failed, for a reason that nobody foresaw: uvicorn logs it
+    except Exception:
+        # Even the record of a refusal failed, for a reason that nobody foresaw: uvicorn logs it.
         await problems.internal_error().response()(request.scope, request.receive, send)
         raise
     await response(request.scope, request.receive, send)

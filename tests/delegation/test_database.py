@@ -1,9 +1,7 @@
 """A database from an earlier version gets the columns that it lacks, and keeps its rows, on each database."""
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,21 +20,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import StatementError
 
-from delegation.database import UtcDateTime, add_missing_columns, open_database
-from tests.postgres import Postgres, postgres
+from delegation.database import UtcDateTime, add_missing_columns
+from tests.delegation.databases import engine
+from tests.postgres import postgres
 
-__all__ = ["postgres"]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    url = ""
-    if request.param == "postgresql":
-        server: Postgres = request.getfixturevalue("postgres")
-        url = server.new_database()
-    opened = open_database(url, tmp_path / "test.db")
-    yield opened
-    opened.dispose()
+__all__ = ["engine", "postgres"]
 
 
 def account(metadata: MetaData, *more: Column[Any]) -> Table:

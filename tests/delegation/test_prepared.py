@@ -1,6 +1,5 @@
 """A prepared statement does what SQLAlchemy would do with it, on each database, errors included."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,9 +8,10 @@ from sqlalchemy.exc import DBAPIError, MultipleResultsFound, OperationalError, P
 
 from delegation.database import open_database
 from delegation.prepared import Prepared
+from tests.delegation.databases import engine
 from tests.postgres import Postgres, postgres
 
-__all__ = ["postgres"]
+__all__ = ["engine", "postgres"]
 
 _NUMBER = table("number", column("name"), column("value"))
 _NAMED = Prepared(
@@ -23,37 +23,31 @@ _NAMED = Prepared(
 )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    url = ""
-    if request.param == "postgresql":
-        server: Postgres = request.getfixturevalue("postgres")
-        url = server.new_database()
-    opened = open_database(url, tmp_path / "test.db")
-    with opened.begin() as connection:
+@pytest.fixture
+def numbers(engine: Engine) -> Engine:
+    with engine.begin() as connection:
         connection.execute(text("CREATE TABLE number (name VARCHAR(8), value INTEGER)"))
         connection.execute(text("INSERT INTO number VALUES ('a', 1), ('b', NULL), ('c', 3), ('d', 4)"))
-    yield opened
-    opened.dispose()
+    return engine
 
 
-def test_each_value_goes_where_its_name_stands_however_often_it_is_run(engine: Engine) -> None:
+def test_each_value_goes_where_its_name_stands_however_often_it_is_run(numbers: Engine) -> None:
     for _ in range(8):
-        with engine.begin() as connection:
+        with numbers.begin() as connection:
             assert _NAMED.rows(connection, {"last": "c", "first": "a"}) == [("b", 0), ("c", 3)]
             assert _NAMED.rows(connection, {"first": "d", "last": "d"}) == []
 
 
-def test_one_row_is_asked_for_where_there_is_one_at_most(engine: Engine) -> None:
-    with engine.begin() as connection:
+def test_one_row_is_asked_for_where_there_is_one_at_most(numbers: Engine) -> None:
+    with numbers.begin() as connection:
         assert _NAMED.row(connection, {"first": "b", "last": "c"}) == ("c", 3)
         assert _NAMED.row(connection, {"first": "d", "last": "d"}) is None
         with pytest.raises(MultipleResultsFound):
             _NAMED.row(connection, {"first": "a", "last": "c"})
 
 
-def test_it_is_part_of_the_transaction(engine: Engine) -> None:
-    with engine.connect() as connection:
+def test_it_is_part_of_the_transaction(numbers: Engine) -> None:
+    with numbers.connect() as connection:
         with connection.begin() as transaction:
             connection.execute(text("INSERT INTO number VALUES ('bb', 2)"))
             assert ("bb", 2) in _NAMED.rows(connection, {"first": "a", "last": "c"})
@@ -62,11 +56,11 @@ def test_it_is_part_of_the_transaction(engine: Engine) -> None:
             assert ("bb", 2) not in _NAMED.rows(connection, {"first": "a", "last": "c"})
 
 
-def test_the_drivers_error_is_raised_as_sqlalchemys_and_tells_no_value(engine: Engine) -> None:
+def test_the_drivers_error_is_raised_as_sqlalchemys_and_tells_no_value(numbers: Engine) -> None:
     unknown = Prepared(
         select(column("nothing")).select_from(_NUMBER).where(column("x") == bindparam("secret"))
     )
-    with engine.connect() as connection, pytest.raises(DBAPIError) as raised:
+    with numbers.connect() as connection, pytest.raises(DBAPIError) as raised:
         unknown.rows(connection, {"secret": "the customer's business"})
     assert isinstance(raised.value, OperationalError | ProgrammingError)
     assert "the customer's business" not in str(raised.value)
